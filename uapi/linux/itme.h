@@ -209,6 +209,7 @@ struct itme_object {
  * A hint does not fail because it cannot be followed: @done says how far it was.
  * PIN alone fails with -ENOSPC, and then pins nothing, when the range does not
  * fit the tier beside what is pinned there and the ring that streams need.
+ * PIN and UNPIN need CAP_SYS_ADMIN (-EPERM), the others an open file.
  * Errors: -EINVAL unknown advice, tier or flags, a range that starts past the
  * end of the file or overflows; -EINTR; -EIO (PIN) the range cannot be read.
  */
