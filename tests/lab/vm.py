@@ -67,6 +67,9 @@ def _cxl(opt):
     dram, cxl = parse_size(opt.dram), parse_size(opt.cxl)
     return ["-machine", "q35,cxl=on,cxl-fmw.0.targets.0=cxl.1,cxl-fmw.0.size=4G",
             "-m", f"{dram // MIB}M",
+            # A node 0 of our own makes an SRAT, without which Linux gives the CXL window no node.
+            "-object", f"memory-backend-ram,id=dram,size={dram}",
+            "-numa", f"node,nodeid=0,cpus=0-{opt.smp - 1},memdev=dram",
             "-object", f"memory-backend-ram,id=cxlmem,share=on,size={cxl}",
             "-device", "pxb-cxl,bus_nr=12,bus=pcie.0,id=cxl.1",
             "-device", "cxl-rp,port=0,bus=cxl.1,id=cxl_rp0,chassis=0,slot=2",
@@ -80,7 +83,7 @@ def _nvme(opt, image):
     drive = f"file={image},if=none,id=nvme0,format=raw,cache=writeback,aio=threads,discard=unmap"
     if opt.nvme_bps:
         drive += f",throttling.bps-total={parse_size(opt.nvme_bps)}"
-    return ["-drive", drive, "-device", "nvme,serial=itme-lab,drive=nvme0"]
+    return ["-drive", drive, "-device", "nvme,serial=itme-lab,drive=nvme0,bus=pcie.0"]
 
 
 def command_line(opt):
@@ -88,8 +91,8 @@ def command_line(opt):
     args = ["console=ttyS0", "panic=-1", "panic_on_oops=1", "oops=panic", "loglevel=7",
             # Emulated page-table switches are dear and not what is tested.
             "mitigations=off", "random.trust_cpu=on", "net.ifnames=0",
-            "memhp_default_state=" + {"movable": "online_movable", "kernel": "online_kernel",
-                                      "offline": "offline"}[opt.online],
+            # guest-init onlines node 1: earlier, before the HMAT is read, it would land in DRAM's memory tier.
+            "memhp_default_state=offline",
             # Two vCPUs on a busy two-core host may stand still for seconds.
             "watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=90"]
     if opt.icount:
@@ -98,17 +101,18 @@ def command_line(opt):
     return " ".join(args + opt.append)
 
 
+# Every device names bus=pcie.0: QEMU's own choice may be the CXL host bridge, which takes root ports only.
 def qemu(opt, image, initrd, results, nvme_image, ports):
     """The argument list. ports: file descriptors of the console, the word and the output."""
     args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
             "-monitor", "none", "-no-reboot", *_accel(opt), "-cpu", _cpu(opt),
             "-smp", str(opt.smp), *PROFILES[opt.profile](opt),
             "-kernel", image, "-initrd", initrd, "-append", command_line(opt),
-            "-device", "virtio-rng-pci"]
+            "-device", "virtio-rng-pci,bus=pcie.0"]
     for name, fd in ports.items():
         args += ["-chardev", f"socket,id={name},fd={fd}"]
     args += ["-serial", "chardev:console", "-serial", "chardev:word",
-             "-device", "virtio-serial-pci",
+             "-device", "virtio-serial-pci,bus=pcie.0",
              "-device", "virtserialport,chardev=out,name=lab.out"]
     if opt.shell:
         args += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,chardev=tty"]
@@ -116,7 +120,7 @@ def qemu(opt, image, initrd, results, nvme_image, ports):
     for tag, path, mode in (("hostroot", "/", "on"), ("results", results, "off")):
         args += ["-fsdev", f"local,id={tag},path={path},security_model=none,"
                            f"readonly={mode},multidevs=remap",
-                 "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
+                 "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag},bus=pcie.0"]
     if nvme_image:
         args += _nvme(opt, nvme_image)
     return args + opt.qemu
