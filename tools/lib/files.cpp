@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "files.hpp"
+
+#include "fd.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
+#include <memory>
+#include <string_view>
+
+namespace itme
+{
+
+Result<std::string> read_file(const std::string &path)
+{
+	const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+	std::array<char, 65536> chunk{};
+	std::string text;
+
+	if (!fd.valid())
+		return fail(errno, "{}: {}", path, std::strerror(errno));
+	for (;;) {
+		const ssize_t n = ::read(fd.get(), chunk.data(), chunk.size());
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(errno, "{}: {}", path, std::strerror(errno));
+		if (n == 0)
+			return text;
+		text.append(chunk.data(), static_cast<std::size_t>(n));
+	}
+}
+
+Raw<std::vector<std::string>> list_dir_at(int dir_fd)
+{
+	// A description of its own, so that no read position is shared.
+	const int fd = ::openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return tl::unexpected(errno);
+	const std::unique_ptr<DIR, int (*)(DIR *)> dir(::fdopendir(fd), ::closedir);
+	if (!dir)
+		return tl::unexpected(errno);
+
+	std::vector<std::string> found;
+	for (;;) {
+		errno = 0;
+		const dirent *entry = ::readdir(dir.get());
+		if (!entry)
+			break;
+		const std::string_view name(static_cast<const char *>(entry->d_name));
+		if (name != "." && name != "..")
+			found.emplace_back(name);
+	}
+	if (errno)
+		return tl::unexpected(errno);
+	std::sort(found.begin(), found.end());
+	return found;
+}
+
+Raw<std::vector<std::string>> list_dir(const std::string &path)
+{
+	const Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+	if (!fd.valid())
+		return tl::unexpected(errno);
+	return list_dir_at(fd.get());
+}
+
+} // namespace itme
