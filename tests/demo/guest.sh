@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The guest's side of `make demo`: decodes from the model on the NVMe drive three times, each in a control group of
+# its own, and leaves what was measured in /results for report.py. tests/demo/run sets the DEMO_* variables.
+set -eu
+
+: "${DEMO_NODE:?} ${DEMO_LIB:?} ${DEMO_MODULE:?} ${DEMO_ITMECTL:?} ${DEMO_DRAM:?} ${DEMO_CXL:?}"
+here=$(dirname "$(realpath "$0")")
+cgroups=/sys/fs/cgroup
+disk=nvme0n1
+export DEMO_MODEL=/models/model.gguf
+mib=$((1 << 20))
+
+say() {
+	echo "demo: $*"
+}
+
+prepare() {
+	# Delay accounting counts what a thread waits for the drive, in a fault as in a read.
+	echo 1 >/proc/sys/kernel/task_delayacct
+	echo "+memory +cpuset" >$cgroups/cgroup.subtree_control
+	modprobe -a nvme ext4
+	for _ in $(seq 100); do
+		[ ! -b /dev/$disk ] || break
+		sleep 0.1
+	done
+	mkdir -p /models
+	mount -o ro /dev/$disk /models
+	# Of 128 (the default), 512, 2048 and 8192 the best for stock Linux here; ITME does not use it.
+	echo "$DEMO_READAHEAD_KB" >/sys/block/$disk/queue/read_ahead_kb
+}
+
+# Drops the model, and nothing else, from the page cache: the programs' own pages stay warm for every run.
+forget_model() {
+	dd if=$DEMO_MODEL iflag=nocache count=0 status=none
+}
+
+# measure NAME LIMIT COMMAND...: decode.mjs under COMMAND, in a control group that may hold LIMIT bytes.
+# All of the group's memory is on node 0, so that no page cache comes to lie on the CXL node by chance.
+measure() {
+	local name=$1 limit=$2 status=0
+
+	shift 2
+	export DEMO_OUT=/results/$name DEMO_CGROUP=$cgroups/$name
+	mkdir "$DEMO_CGROUP"
+	echo 0 >"$DEMO_CGROUP/cpuset.mems"
+	echo "$limit" >"$DEMO_CGROUP/memory.max"
+	(
+		echo "$BASHPID" >"$DEMO_CGROUP/cgroup.procs"
+		exec "$@" "$DEMO_NODE" --max-semi-space-size=2 "$here/decode.mjs" --lib "$DEMO_LIB" --model $DEMO_MODEL \
+			--out "$DEMO_OUT.json" --disk $disk --tokens "$DEMO_TOKENS" --warm "$DEMO_WARM" --at "$here/snapshot"
+	) >"$DEMO_OUT.log" 2>&1 &
+	follow $! "$DEMO_OUT.log"
+	wait $! || status=$?
+	cp "$DEMO_CGROUP/memory.peak" "$DEMO_OUT.memory.peak"
+	# Its page cache, the pages of node and of llama.cpp, is now the parent's: no later run is charged for it.
+	rmdir "$DEMO_CGROUP"
+	[ $status = 0 ] && return
+	say "$name FAILED ($status):"
+	tail -n 20 "$DEMO_OUT.log"
+	return 1
+}
+
+# follow PID LOG: one line that grows by a dot a token, until the process ends.
+follow() {
+	local seen=0 now loaded=
+
+	echo -n "demo:     loading "
+	while [ -d "/proc/$1" ] && [[ $(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null) != [ZX]* ]]; do
+		sleep 0.5
+		now=$(grep -c ^token "$2" || true)
+		if [ -z "$loaded" ] && grep -q ^loaded "$2"; then
+			loaded=1
+			echo -n "decoding "
+		fi
+		for ((; seen < now; seen++)); do
+			echo -n .
+		done
+	done
+	echo
+}
+
+# What the process needs beside the model: all its memory but page cache, as the run without a limit had it.
+own_memory() {
+	awk '/^(anon|kernel) / { sum += $2 } END { print sum }' /results/dram.end.memory.stat
+}
+
+prepare
+
+say "1/3 all in DRAM: ext4, no limit, the whole model cached"
+cat $DEMO_MODEL >/dev/null
+measure dram max
+
+own=$(own_memory)
+limit=$((own + DEMO_DRAM))
+echo "{\"own\": $own, \"limit\": $limit}" >/results/limit.json
+say "    llama.cpp needs $((own / mib)) MiB beside the model: the others get $((limit / mib)) MiB of DRAM"
+
+say "2/3 stock: ext4, page cache within that limit"
+forget_model
+measure stock $limit
+
+say "3/3 ITME: $((DEMO_DRAM / mib)) MiB of DRAM and $((DEMO_CXL / mib)) MiB of CXL for the model"
+forget_model
+insmod "$DEMO_MODULE"
+mkdir -p /itme
+mount -t itmefs -o "dram=$DEMO_DRAM,cxl=$DEMO_CXL" itme /itme
+export DEMO_ITME=/itme/model.gguf
+measure itme $limit "$DEMO_ITMECTL" run --import $DEMO_MODEL --
+umount /itme
+rmmod itme
+say "done"
