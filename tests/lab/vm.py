@@ -102,17 +102,24 @@ def command_line(opt):
 
 
 # Every device names bus=pcie.0: QEMU's own choice may be the CXL host bridge, which takes root ports only.
+# iommu_platform: else virtio's DMA would not be that of a PCI device, and its bounce buffers not ours to set.
+VIRTIO = "bus=pcie.0,disable-legacy=on,iommu_platform=on"
+
+
 def qemu(opt, image, initrd, results, nvme_image, ports):
     """The argument list. ports: file descriptors of the console, the word and the output."""
     args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
             "-monitor", "none", "-no-reboot", *_accel(opt), "-cpu", _cpu(opt),
             "-smp", str(opt.smp), *PROFILES[opt.profile](opt),
             "-kernel", image, "-initrd", initrd, "-append", command_line(opt),
-            "-device", "virtio-rng-pci,bus=pcie.0"]
+            "-device", f"virtio-rng-pci,{VIRTIO}"]
     for name, fd in ports.items():
         args += ["-chardev", f"socket,id={name},fd={fd}"]
     args += ["-serial", "chardev:console", "-serial", "chardev:word",
-             "-device", "virtio-serial-pci,bus=pcie.0",
+             # DMA to CXL memory, which QEMU sees as MMIO, goes through bounce buffers; 4 KiB by default, and a
+            # virtio device that needs more is broken from then on.
+            "-global", "pci-device.x-max-bounce-buffer-size=64M",
+            "-device", f"virtio-serial-pci,{VIRTIO}",
              "-device", "virtserialport,chardev=out,name=lab.out"]
     if opt.shell:
         args += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,chardev=tty"]
@@ -120,7 +127,7 @@ def qemu(opt, image, initrd, results, nvme_image, ports):
     for tag, path, mode in (("hostroot", "/", "on"), ("results", results, "off")):
         args += ["-fsdev", f"local,id={tag},path={path},security_model=none,"
                            f"readonly={mode},multidevs=remap",
-                 "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag},bus=pcie.0"]
+                 "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag},{VIRTIO}"]
     if nvme_image:
         args += _nvme(opt, nvme_image)
     return args + opt.qemu

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+# Thin: each target calls what knows how. See README.md.
+
+PREFIX ?= /usr/local
+BUILD := $(CURDIR)/build
+JOBS ?= $(shell nproc)
+PROFILE ?= numa
+ONLY ?=
+TESTS ?=
+VM_ARGS ?= --nvme 2G
+
+all: modules tools
+
+# For the running kernel; KDIR= for another.
+modules:
+	$(MAKE) -C kmod modules
+
+# For the kernel that the lab boots, whatever this machine runs.
+lab-modules:
+	@kdir=$$(tests/lab/run --print-kdir) && $(MAKE) -C kmod KDIR=$$kdir modules
+
+tools:
+	@mkdir -p $(BUILD)
+	@cmake -S tools -B $(BUILD)/tools -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(CMAKE_ARGS) >$(BUILD)/cmake.log 2>&1 || \
+		{ cat $(BUILD)/cmake.log; exit 1; }
+	@cmake --build $(BUILD)/tools -j $(JOBS)
+
+setup:
+	scripts/setup
+
+# ONLY="host numa" runs only these groups, TESTS="read map" only these kselftests; see tests/run --help.
+check:
+	@tests/run $(addprefix --tests ,$(TESTS)) $(ONLY)
+
+lint: setup
+	scripts/lint
+
+demo: setup lab-modules tools
+	tests/demo/run
+
+bench: setup lab-modules tools
+	tests/bench/run
+
+# A shell in a guest: make vm PROFILE=cxl VM_ARGS="--nvme 4G --smp 4"
+vm: setup
+	@tests/lab/run --profile $(PROFILE) $(VM_ARGS) --shell
+
+install: all
+	$(MAKE) -C kmod modules_install
+	cmake --install $(BUILD)/tools
+	depmod
+
+clean:
+	-$(MAKE) -C kmod clean
+	-[ ! -e tests/selftests/Makefile ] || $(MAKE) -C tests/selftests clean
+	rm -rf $(BUILD)
+
+.PHONY: all modules lab-modules tools setup check lint demo bench vm install clean
