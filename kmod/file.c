@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: files: fault, read, and the page cache operations
+ *
+ * A fault or read looks for the folio; if it is there and uptodate it is used.
+ * If not, a fill is begun or joined, and the task waits, killably. Chunks that
+ * nobody has used since their fill are not mapped by fault-around: the first use
+ * comes through fault(), which moves the read-ahead on.
+ */
+#include <linux/file.h>
+#include <linux/ktime.h>
+#include <linux/migrate.h>
+#include <linux/sched/signal.h>
+#include <linux/splice.h>
+#include <linux/uio.h>
+
+#include "itme.h"
+#include "trace.h"
+
+static bool begin_demand(struct itme_inode *ino, u32 idx)
+{
+	return !itme_chunk_begin_fill(ino, idx, true) ||
+	       itme_fill(ino, idx, true, ITME_TIER_DRAM);
+}
+
+/* Wait for a fill, and for what it came to; stall time is counted here only. */
+static int wait_filled(struct itme_inode *ino, u32 idx)
+{
+	u64 start = ktime_get_ns();
+	int err = itme_chunk_wait(ino, idx);
+	u64 ns = ktime_get_ns() - start;
+
+	if (!err)
+		err = itme_chunk_error(ino, idx);
+	itme_count_stall(ino, ns);
+	trace_itme_stall(ino, idx, err, ns);
+	return err;
+}
+
+static void touch(struct itme_inode *ino, u32 idx, bool random)
+{
+	if (itme_chunk_untouched(ino, idx))
+		itme_prefetch(ino, itme_chunk_touch(ino, idx, random));
+	else
+		itme_chunk_young(ino, idx);
+}
+
+static struct folio *get_uptodate(struct itme_inode *ino, pgoff_t index)
+{
+	struct folio *folio = filemap_get_folio(ino->vfs.i_mapping, index);
+
+	if (IS_ERR(folio))
+		return NULL;
+	if (folio_test_uptodate(folio))
+		return folio;
+	folio_put(folio);
+	return NULL;
+}
+
+/* The folio of a page, locked and in the page cache, or NULL. */
+static struct folio *lock_uptodate(struct itme_inode *ino, pgoff_t index)
+{
+	struct folio *folio = get_uptodate(ino, index);
+
+	if (!folio)
+		return NULL;
+	/* Held for the time of a drop or of a migration by the kernel. */
+	folio_lock(folio);
+	if (folio->mapping == ino->vfs.i_mapping && folio_contains(folio, index) &&
+	    folio_test_uptodate(folio))
+		return folio;
+	folio_unlock(folio);
+	folio_put(folio);
+	return NULL;
+}
+
+static vm_fault_t map_locked(struct vm_fault *vmf, struct itme_inode *ino, struct folio *folio)
+{
+	pgoff_t end = DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE);
+
+	if (vmf->pgoff >= end) {
+		folio_unlock(folio);
+		folio_put(folio);
+		return VM_FAULT_SIGBUS;
+	}
+	vmf->page = folio_file_page(folio, vmf->pgoff);
+	return VM_FAULT_LOCKED;
+}
+
+/*
+ * The wait is done without the mmap lock where the caller allows it, so that
+ * other threads can map and unmap meanwhile. The fault is then tried again, and
+ * an error that the wait found is reported by that second try.
+ */
+static vm_fault_t itme_fault(struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct itme_inode *ino = itme_i(file_inode(file));
+	bool random = vmf->vma->vm_flags & VM_RAND_READ;
+	vm_fault_t major = 0;
+	struct folio *folio;
+	u32 idx;
+
+	if (vmf->pgoff >= DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE))
+		return VM_FAULT_SIGBUS;
+	idx = itme_chunk_of(ino, vmf->pgoff);
+
+	if (vmf->flags & FAULT_FLAG_TRIED && itme_chunk_error(ino, idx)) {
+		folio = lock_uptodate(ino, vmf->pgoff);
+		return folio ? map_locked(vmf, ino, folio) : VM_FAULT_SIGBUS;
+	}
+
+	for (;;) {
+		int err;
+
+		folio = lock_uptodate(ino, vmf->pgoff);
+		if (folio) {
+			touch(ino, idx, random);
+			return map_locked(vmf, ino, folio) | major;
+		}
+		if (!major)
+			count_vm_event(PGMAJFAULT);
+		major = VM_FAULT_MAJOR;
+		if (!begin_demand(ino, idx))
+			return VM_FAULT_OOM;
+		if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+			return VM_FAULT_RETRY | major;
+		if (fault_flag_allow_retry_first(vmf->flags)) {
+			get_file(file);
+			release_fault_lock(vmf);
+			wait_filled(ino, idx);
+			fput(file);
+			return VM_FAULT_RETRY | major;
+		}
+		err = wait_filled(ino, idx);
+		if (err)
+			return VM_FAULT_SIGBUS | major;
+	}
+}
+
+static vm_fault_t itme_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+{
+	struct itme_inode *ino = itme_i(file_inode(vmf->vma->vm_file));
+	u32 idx = itme_chunk_of(ino, vmf->pgoff);
+
+	if (idx >= ino->nr_chunks || itme_chunk_untouched(ino, idx))
+		return 0;
+	/* Not into a neighbour whose first use would then not be seen. */
+	start = max(start, itme_chunk_start(ino, idx));
+	end = min(end, itme_chunk_start(ino, idx + 1) - 1);
+	itme_chunk_young(ino, idx);
+	return filemap_map_pages(vmf, start, end);
+}
+
+static const struct vm_operations_struct itme_vm_ops = {
+	.fault		= itme_fault,
+	.map_pages	= itme_map_pages,
+};
+
+static int itme_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	file_accessed(file);
+	vma->vm_ops = &itme_vm_ops;
+	return 0;
+}
+
+/* The folio of a page, uptodate and held; waits for it. */
+static struct folio *demand_folio(struct itme_inode *ino, pgoff_t index, bool nowait)
+{
+	u32 idx = itme_chunk_of(ino, index);
+
+	for (;;) {
+		struct folio *folio = get_uptodate(ino, index);
+		int err;
+
+		if (folio)
+			return folio;
+		if (nowait)
+			return ERR_PTR(-EAGAIN);
+		if (!begin_demand(ino, idx))
+			return ERR_PTR(-ENOMEM);
+		err = wait_filled(ino, idx);
+		if (err)
+			return ERR_PTR(err);
+	}
+}
+
+static ssize_t itme_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct file *file = iocb->ki_filp;
+	struct itme_inode *ino = itme_i(file_inode(file));
+	bool random = file->f_mode & FMODE_RANDOM;
+	loff_t size = i_size_read(&ino->vfs);
+	u32 touched = U32_MAX;
+	ssize_t done = 0;
+	int err = 0;
+
+	while (iov_iter_count(to) && iocb->ki_pos < size) {
+		pgoff_t index = iocb->ki_pos >> PAGE_SHIFT;
+		u32 idx = itme_chunk_of(ino, index);
+		struct folio *folio;
+		size_t offset, n;
+
+		folio = demand_folio(ino, index, iocb->ki_flags & IOCB_NOWAIT);
+		if (IS_ERR(folio)) {
+			err = PTR_ERR(folio);
+			break;
+		}
+		if (idx != touched)
+			touch(ino, idx, random);
+		touched = idx;
+
+		offset = offset_in_folio(folio, iocb->ki_pos);
+		n = min_t(u64, folio_size(folio) - offset, size - iocb->ki_pos);
+		n = copy_folio_to_iter(folio, offset, n, to);
+		folio_put(folio);
+		if (!n) {
+			err = -EFAULT;
+			break;
+		}
+		iocb->ki_pos += n;
+		done += n;
+		if (fatal_signal_pending(current)) {
+			err = -EINTR;
+			break;
+		}
+		cond_resched();
+	}
+	file_accessed(file);
+	return done ?: err;
+}
+
+static int itme_open(struct inode *inode, struct file *file)
+{
+	if (file->f_mode & FMODE_WRITE)
+		return -EROFS;
+	file->f_mode |= FMODE_CAN_ODIRECT | FMODE_NOWAIT;
+	atomic_inc(&itme_i(inode)->opens);
+	return 0;
+}
+
+static int itme_release(struct inode *inode, struct file *file)
+{
+	atomic_dec(&itme_i(inode)->opens);
+	return 0;
+}
+
+const struct file_operations itme_file_ops = {
+	.owner			= THIS_MODULE,
+	.open			= itme_open,
+	.release		= itme_release,
+	.llseek			= generic_file_llseek,
+	.read_iter		= itme_read_iter,
+	.mmap			= itme_mmap,
+	.get_unmapped_area	= thp_get_unmapped_area,
+	.splice_read		= copy_splice_read,
+	.fadvise		= itme_fadvise,
+	.unlocked_ioctl		= itme_ioctl,
+	.compat_ioctl		= compat_ptr_ioctl,
+};
+
+/*
+ * Asked before a folio leaves the page cache, folio locked and unmapped. The
+ * page cache has one reference a page, the caller one. Any more is somebody's
+ * who uses the memory (GUP: O_DIRECT, RDMA, a GPU): then it stays, and is counted.
+ */
+static bool itme_release_folio(struct folio *folio, gfp_t gfp)
+{
+	return folio_ref_count(folio) <= folio_nr_pages(folio) + 1;
+}
+
+/* A folio has left the page cache, whoever took it out. */
+static void itme_free_folio(struct folio *folio)
+{
+	itme_tier_uncharge(itme_tier_of(folio_nid(folio)), folio_nr_pages(folio));
+}
+
+/* The kernel moves a folio: compaction, or hot-remove of its node. */
+static int itme_migrate_folio(struct address_space *mapping, struct folio *dst,
+			      struct folio *src, enum migrate_mode mode)
+{
+	int from = itme_tier_of(folio_nid(src));
+	int to = itme_tier_of(folio_nid(dst));
+	long nr = folio_nr_pages(src);
+	int err;
+
+	if (from != to && !itme_tier_charge(to, nr))
+		return -EAGAIN;
+	err = filemap_migrate_folio(mapping, dst, src, mode);
+	if (from != to)
+		itme_tier_uncharge(err == MIGRATEPAGE_SUCCESS ? from : to, nr);
+	return err;
+}
+
+const struct address_space_operations itme_aops = {
+	.dirty_folio		= noop_dirty_folio,
+	.release_folio		= itme_release_folio,
+	.free_folio		= itme_free_folio,
+	.migrate_folio		= itme_migrate_folio,
+	.error_remove_folio	= generic_error_remove_folio,
+};

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: bytes into memory: from the lower file into new folios
+ *
+ * One work item a chunk. It finds a run of missing pages, adds folios for them
+ * to the page cache (locked, so that nobody sees them early), reads them with
+ * one request, and goes on after its completion until nothing is missing. With
+ * 2 MiB folios that is one run, with fragmented memory a few.
+ *
+ * Fills run on workers, also when a task waits: the memory is charged to the
+ * root cgroup, not to a container that could not reclaim it, and a task that is
+ * killed leaves nothing behind.
+ */
+#include <linux/bvec.h>
+#include <linux/ktime.h>
+#include <linux/mempool.h>
+#include <linux/pagevec.h>
+
+#include "itme.h"
+#include "trace.h"
+
+/* Folios a request may have; the rest of a chunk goes with the next one. */
+#define RUN_FOLIOS	64
+/* A fill that somebody waits for gives up when there is no room for so long. */
+#define DEMAND_PATIENCE	(30 * HZ)
+
+/**
+ * struct fill - a chunk being filled
+ * @read: the request under way
+ * @work: the next step
+ * @ino: file, held
+ * @idx: chunk
+ * @tier: tier the memory comes from
+ * @demand: somebody waited for it when it began
+ * @placed: @tier is settled
+ * @small: a folio smaller than the chunk had to do
+ * @index: first page not looked at yet
+ * @started: ktime, nanoseconds
+ * @bytes: read
+ * @bvec: of @read
+ */
+struct fill {
+	struct itme_read read;
+	struct work_struct work;
+	struct itme_inode *ino;
+	u32 idx;
+	u8 tier;
+	bool demand;
+	bool placed;
+	bool small;
+	pgoff_t index;
+	u64 started;
+	u64 bytes;
+	struct bio_vec bvec[RUN_FOLIOS];
+};
+
+static struct kmem_cache *fill_cache;
+/* So that a fill somebody waits for can always begin. */
+static mempool_t *fill_pool;
+
+static void fill_step(struct work_struct *work);
+
+int itme_fill_init(void)
+{
+	fill_cache = KMEM_CACHE(fill, 0);
+	if (!fill_cache)
+		return -ENOMEM;
+	fill_pool = mempool_create_slab_pool(16, fill_cache);
+	if (!fill_pool) {
+		kmem_cache_destroy(fill_cache);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void itme_fill_exit(void)
+{
+	mempool_destroy(fill_pool);
+	kmem_cache_destroy(fill_cache);
+}
+
+/* The last reference on the inode may be ours, then it is evicted here. */
+static void fill_end(struct fill *fill, int err)
+{
+	struct itme_inode *ino = fill->ino;
+	struct itme_fs *fs = ino->fs;
+	u32 idx = fill->idx;
+	bool resident = !err;
+
+	if (err && invalidate_inode_pages2_range(ino->vfs.i_mapping, itme_chunk_start(ino, idx),
+						 itme_chunk_start(ino, idx + 1) - 1))
+		resident = true;
+
+	trace_itme_fill(ino, idx, fill->tier, fill->demand, err ?: (long)fill->bytes,
+			ktime_get_ns() - fill->started);
+	if (fill->bytes)
+		itme_count(ino, fill->demand ? ITME_DEMAND_BYTES : ITME_PREFETCH_BYTES,
+			   fill->bytes);
+	if (fill->small)
+		itme_count(ino, ITME_SMALL_FOLIOS, 1);
+	itme_chunk_end_fill(ino, idx, resident, err);
+	mempool_free(fill, fill_pool);
+	iput(&ino->vfs);
+	itme_fs_put(fs);
+}
+
+static int charge(struct fill *fill, long pages)
+{
+	struct itme_fs *fs = fill->ino->fs;
+	unsigned long giveup = jiffies + DEMAND_PATIENCE;
+
+	while (!itme_tier_charge(fill->tier, pages)) {
+		if (READ_ONCE(fs->stopping))
+			return -EAGAIN;
+		if (itme_evict(fs, fill->tier, fill->demand))
+			continue;
+		if (!fill->demand)
+			return -EAGAIN;
+		if (time_after(jiffies, giveup))
+			return -ENOMEM;
+		/* All of it in transit or held: something will come to rest. */
+		wait_event_timeout(fs->pages_wait, itme_tier_room(fill->tier) >= pages, HZ / 50);
+	}
+	return 0;
+}
+
+/*
+ * The largest folio that may be had at @index, with its room charged. Smaller
+ * ones when memory is fragmented; when there is none at all, chunks of our own
+ * leave for it, and a fill that nobody waits for is given up.
+ */
+static struct folio *alloc_folio(struct fill *fill, pgoff_t index, pgoff_t end)
+{
+	struct itme_fs *fs = fill->ino->fs;
+	unsigned long giveup = jiffies + DEMAND_PATIENCE;
+	unsigned int max = min_t(unsigned int, ilog2(end - index),
+				 ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT);
+	struct folio *folio;
+	int order, err;
+
+	if (index)
+		max = min_t(unsigned int, max, __ffs(index));
+	for (;;) {
+		for (order = max; order >= 0; order--) {
+			err = charge(fill, 1L << order);
+			if (err)
+				return ERR_PTR(err);
+			folio = itme_tier_alloc(fill->tier, order, false);
+			if (!folio && fill->demand && (order == max || !order))
+				folio = itme_tier_alloc(fill->tier, order, true);
+			if (folio) {
+				fill->small |= order < max;
+				return folio;
+			}
+			itme_tier_uncharge(fill->tier, 1L << order);
+		}
+		itme_count(fill->ino, ITME_ALLOC_FAILS, 1);
+		if (!fill->demand || READ_ONCE(fs->stopping))
+			return ERR_PTR(-EAGAIN);
+		if (time_after(jiffies, giveup))
+			return ERR_PTR(-ENOMEM);
+		if (!itme_evict(fs, fill->tier, true))
+			wait_event_timeout(fs->pages_wait, READ_ONCE(fs->stopping), HZ / 50);
+	}
+}
+
+/* A locked folio at @index that is not uptodate; NULL when the page is there. */
+static struct folio *get_missing(struct fill *fill, pgoff_t index, pgoff_t end, pgoff_t *next)
+{
+	struct address_space *mapping = fill->ino->vfs.i_mapping;
+	struct folio *folio;
+	int err;
+
+	for (;;) {
+		folio = filemap_lock_folio(mapping, index);
+		if (!IS_ERR(folio)) {
+			*next = folio_next_index(folio);
+			if (!folio_test_uptodate(folio))
+				return folio;
+			folio_unlock(folio);
+			folio_put(folio);
+			return NULL;
+		}
+		folio = alloc_folio(fill, index, end);
+		if (IS_ERR(folio))
+			return folio;
+		err = filemap_add_folio(mapping, folio, index,
+					GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+		if (!err) {
+			*next = folio_next_index(folio);
+			return folio;
+		}
+		itme_tier_uncharge(fill->tier, folio_nr_pages(folio));
+		folio_put(folio);
+		if (err != -EEXIST)
+			return ERR_PTR(fill->demand ? err : -EAGAIN);
+	}
+}
+
+static void end_run(struct fill *fill, bool ok)
+{
+	struct itme_read *read = &fill->read;
+	struct folio_batch batch;
+
+	folio_batch_init(&batch);
+	for (unsigned int i = 0; i < read->nr; i++) {
+		struct folio *folio = page_folio(fill->bvec[i].bv_page);
+
+		folio_end_read(folio, ok);
+		/*
+		 * Releasing a batch also drains this CPU's queue of pages on
+		 * their way to the LRU, whose references would make small folios
+		 * look held by somebody.
+		 */
+		if (!folio_batch_add(&batch, folio))
+			folio_batch_release(&batch);
+	}
+	folio_batch_release(&batch);
+}
+
+static void read_done(struct itme_read *read)
+{
+	struct fill *fill = container_of(read, struct fill, read);
+	struct itme_inode *ino = fill->ino;
+	size_t done = 0;
+	int err = 0;
+
+	itme_count(ino, ITME_READS, 1);
+	if (read->result < 0 || read->result < read->len) {
+		/* Short of what the file had at import is as bad as an error. */
+		err = read->result < 0 ? read->result : -EIO;
+		itme_count(ino, ITME_IO_ERRORS, 1);
+		goto out;
+	}
+	fill->bytes += read->len;
+	itme_count(ino, ITME_READ_BYTES, read->len);
+	for (unsigned int i = 0; i < read->nr; i++) {
+		struct bio_vec *bv = &fill->bvec[i];
+
+		/* Beyond the end of the file a page reads as zeroes. */
+		if (done + bv->bv_len > read->len)
+			folio_zero_segment(page_folio(bv->bv_page),
+					   read->len > done ? read->len - done : 0, bv->bv_len);
+		done += bv->bv_len;
+	}
+out:
+	end_run(fill, !err);
+	if (err)
+		fill_end(fill, err);
+	else
+		/* Not here: it may wait for room, and completions make room. */
+		queue_work(fill->demand ? ino->fs->demand_wq : ino->fs->prefetch_wq, &fill->work);
+}
+
+static void start_read(struct fill *fill, pgoff_t first, pgoff_t next, unsigned int nr)
+{
+	struct itme_inode *ino = fill->ino;
+	struct itme_read *read = &fill->read;
+
+	read->wq = ino->fs->done_wq;
+	read->done = read_done;
+	read->bvec = fill->bvec;
+	read->nr = nr;
+	read->pos = (loff_t)first << PAGE_SHIFT;
+	read->len = min_t(u64, (u64)next << PAGE_SHIFT, i_size_read(&ino->vfs)) - read->pos;
+	fill->index = next;
+	itme_backing_read(ino->lower, read);
+}
+
+/* A chunk comes back: it may stay if it has proven better than one that does. */
+static bool earns_main(struct fill *fill)
+{
+	u32 interval = itme_chunk_interval(fill->ino, fill->idx);
+
+	return fill->tier == ITME_TIER_DRAM && !itme_chunk_fits_main(fill->ino, fill->idx) &&
+	       itme_evict_colder(fill->ino->fs, ITME_TIER_DRAM, interval) > 0;
+}
+
+static void fill_step(struct work_struct *work)
+{
+	struct fill *fill = container_of(work, struct fill, work);
+	struct itme_inode *ino = fill->ino;
+	pgoff_t end = itme_chunk_start(ino, fill->idx) + itme_chunk_pages(ino, fill->idx);
+	pgoff_t index = fill->index;
+	pgoff_t first = index;
+	unsigned int nr = 0;
+	int err = 0;
+
+	if (!fill->placed) {
+		fill->tier = itme_chunk_place(ino, fill->idx, fill->tier, earns_main(fill));
+		fill->placed = true;
+	}
+	while (index < end && nr < RUN_FOLIOS) {
+		pgoff_t next;
+		struct folio *folio = get_missing(fill, index, end, &next);
+
+		if (IS_ERR(folio)) {
+			err = PTR_ERR(folio);
+			break;
+		}
+		if (folio) {
+			if (!nr)
+				first = folio->index;
+			bvec_set_folio(&fill->bvec[nr++], folio, folio_size(folio), 0);
+		} else if (nr) {
+			break;
+		}
+		index = next;
+	}
+	/* What has been gathered is read first; an error comes again after it. */
+	if (nr)
+		start_read(fill, first, index, nr);
+	else
+		fill_end(fill, err);
+}
+
+/**
+ * itme_fill - begin to fill a chunk
+ * @ino: file
+ * @idx: chunk, ITME_FILLING by the caller
+ * @demand: somebody waits
+ * @tier: wanted memory tier
+ *
+ * Return: false when it could not begin, the chunk is then given back
+ */
+bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
+{
+	struct itme_fs *fs = ino->fs;
+	struct fill *fill = NULL;
+
+	if (itme_fs_get(fs)) {
+		fill = mempool_alloc(fill_pool, demand ? GFP_KERNEL : GFP_NOWAIT | __GFP_NOWARN);
+		if (!fill)
+			itme_fs_put(fs);
+	}
+	if (!fill) {
+		itme_chunk_end_fill(ino, idx, false, -EAGAIN);
+		return false;
+	}
+	ihold(&ino->vfs);
+	fill->ino = ino;
+	fill->idx = idx;
+	fill->tier = tier;
+	fill->demand = demand;
+	fill->placed = false;
+	fill->small = false;
+	fill->index = itme_chunk_start(ino, idx);
+	fill->started = ktime_get_ns();
+	fill->bytes = 0;
+	INIT_WORK(&fill->work, fill_step);
+	queue_work(demand ? fs->demand_wq : fs->prefetch_wq, &fill->work);
+	return true;
+}
+
+/**
+ * itme_prefetch - begin to fill chunks that will be used soon
+ * @ino: file
+ * @range: chunks; those in memory or in transit are left alone
+ */
+void itme_prefetch(struct itme_inode *ino, struct itme_range range)
+{
+	for (u32 i = range.start; i < range.start + range.nr; i++)
+		if (itme_chunk_begin_fill(ino, i, false) &&
+		    !itme_fill(ino, i, false, ITME_TIER_DRAM))
+			break;
+}

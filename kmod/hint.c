@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: hints on ranges: by ioctl, fadvise(2) and madvise(2) of unmodified programs
+ *
+ * A hint never fails because it cannot be followed, PIN excepted.
+ */
+#include <linux/fadvise.h>
+#include <linux/sched/signal.h>
+
+#include "itme.h"
+
+/* Fills of one WILLNEED that may be under way at a time. */
+#define WILLNEED_DEPTH	32
+
+/**
+ * struct willneed - a range that is being read in
+ * @work: the worker
+ * @ino: file, held
+ * @next: chunk to go on with
+ * @end: chunk to end before
+ * @left: chunks still allowed, by tier
+ */
+struct willneed {
+	struct work_struct work;
+	struct itme_inode *ino;
+	u32 next;
+	u32 end;
+	u32 left[ITME_MEM_TIERS];
+};
+
+/* Chunks of a range: those it touches, or those that lie wholly inside. */
+static struct itme_range chunks_of(struct itme_inode *ino, u64 offset, u64 length, bool inside)
+{
+	u64 size = i_size_read(&ino->vfs);
+	u64 end = min(offset + length, size);
+	u64 first = offset >> ino->chunk_shift;
+	u64 last = DIV_ROUND_UP_ULL(end, 1ULL << ino->chunk_shift);
+
+	if (inside) {
+		first = DIV_ROUND_UP_ULL(offset, 1ULL << ino->chunk_shift);
+		if (end < size)
+			last = end >> ino->chunk_shift;
+	}
+	return (struct itme_range){ first, last > first ? last - first : 0 };
+}
+
+static void willneed_work(struct work_struct *work)
+{
+	struct willneed *will = container_of(work, struct willneed, work);
+	struct itme_inode *ino = will->ino;
+	struct itme_fs *fs = ino->fs;
+
+	while (will->next < will->end && !READ_ONCE(fs->stopping)) {
+		int tier = will->left[ITME_TIER_DRAM] ? ITME_TIER_DRAM : ITME_TIER_CXL;
+
+		if (!will->left[tier])
+			break;
+		if (itme_chunk_begin_fill(ino, will->next, false)) {
+			will->left[tier]--;
+			itme_fill(ino, will->next, false, tier);
+		}
+		will->next++;
+		/* Ours is one of the inflight. */
+		wait_event(fs->inflight_wait, atomic_read(&fs->inflight) <= WILLNEED_DEPTH ||
+			   READ_ONCE(fs->stopping));
+		cond_resched();
+	}
+	kfree(will);
+	iput(&ino->vfs);
+	itme_fs_put(fs);
+}
+
+/* As many chunks as there is room for now, and what a stream would have ahead. */
+static u32 bound(struct itme_inode *ino, int tier)
+{
+	long pages = max(0L, itme_tier_room(tier));
+
+	if (tier == ITME_TIER_DRAM)
+		pages = max(pages, itme_policy_ring(atomic_long_read(&itme_tiers[tier].budget)) / 2);
+	return min_t(u64, U32_MAX, ((u64)pages << PAGE_SHIFT) >> ino->chunk_shift);
+}
+
+static u32 willneed(struct itme_inode *ino, struct itme_range range, u32 tier)
+{
+	struct willneed *will;
+	u32 n = 0;
+
+	if (!range.nr || !itme_fs_get(ino->fs))
+		return 0;
+	will = kzalloc(sizeof(*will), GFP_KERNEL);
+	if (!will) {
+		itme_fs_put(ino->fs);
+		return 0;
+	}
+	will->next = range.start;
+	will->end = range.start + range.nr;
+	for (u32 t = 0; t < ITME_MEM_TIERS; t++) {
+		if (tier == t || tier == ITME_TIER_ANY)
+			will->left[t] = bound(ino, t);
+		n += min(range.nr, will->left[t]);
+	}
+	ihold(&ino->vfs);
+	will->ino = ino;
+	INIT_WORK(&will->work, willneed_work);
+	queue_work(ino->fs->prefetch_wq, &will->work);
+	return min(n, range.nr);
+}
+
+/* Have a chunk in memory, and wait for it. */
+static int bring_in(struct itme_inode *ino, u32 idx, int tier)
+{
+	int err;
+
+	if (READ_ONCE(ino->chunks[idx].state) != ITME_RESIDENT &&
+	    itme_chunk_begin_fill(ino, idx, true) && !itme_fill(ino, idx, true, tier))
+		return -ENOMEM;
+	err = itme_chunk_wait(ino, idx);
+	return err ?: itme_chunk_error(ino, idx);
+}
+
+static bool move_to(struct itme_inode *ino, u32 idx, int tier)
+{
+	struct itme_chunk c = itme_chunk_peek(ino, idx);
+
+	if (c.state != ITME_RESIDENT)
+		return false;
+	if (c.tier == tier)
+		return true;
+	if (itme_make_room(ino->fs, tier, itme_chunk_pages(ino, idx)))
+		return false;
+	return itme_chunk_begin_leave(ino, idx) && itme_move(ino, idx, tier);
+}
+
+static bool page_out(struct itme_inode *ino, u32 idx, u32 tier)
+{
+	struct itme_chunk c = itme_chunk_peek(ino, idx);
+
+	if (c.flags & ITME_C_PINNED)
+		return false;
+	if (tier == ITME_TIER_CXL)
+		return move_to(ino, idx, tier);
+	if (c.state == ITME_ABSENT)
+		return true;
+	if (itme_chunk_wait(ino, idx) || !itme_chunk_begin_leave(ino, idx))
+		return itme_chunk_peek(ino, idx).state == ITME_ABSENT;
+	return itme_drop(ino, idx);
+}
+
+static bool heat(struct itme_inode *ino, u32 idx, u32 tier)
+{
+	int to = tier == ITME_TIER_ANY ? ITME_TIER_DRAM : tier;
+
+	if (bring_in(ino, idx, to) || !move_to(ino, idx, to))
+		return false;
+	itme_chunk_set_hot(ino, idx);
+	return true;
+}
+
+static int pin_one(struct itme_inode *ino, u32 idx, int tier, bool *fresh)
+{
+	int err;
+
+	for (;;) {
+		err = itme_chunk_pin(ino, idx, tier, fresh);
+		if (err != -EAGAIN)
+			break;
+		err = itme_chunk_wait(ino, idx);
+		if (err)
+			return err;
+	}
+	if (err)
+		return err;
+	for (;;) {
+		struct itme_chunk c;
+
+		err = bring_in(ino, idx, tier);
+		if (err)
+			return err;
+		c = itme_chunk_peek(ino, idx);
+		if (c.state == ITME_RESIDENT && (c.tier == tier || move_to(ino, idx, tier)))
+			return 0;
+		if (c.state == ITME_RESIDENT && c.tier != tier)
+			return -ENOSPC;
+		if (signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+}
+
+static int pin(struct itme_inode *ino, struct itme_range range, int tier)
+{
+	unsigned long *fresh;
+	int err = 0;
+	u32 i;
+
+	/* So that a failure unpins just what this call has pinned. */
+	fresh = kvcalloc(BITS_TO_LONGS(range.nr), sizeof(long), GFP_KERNEL);
+	if (!fresh)
+		return -ENOMEM;
+	for (i = 0; i < range.nr && !err; i++) {
+		bool new = false;
+
+		err = signal_pending(current) ? -EINTR :
+						pin_one(ino, range.start + i, tier, &new);
+		if (new)
+			__set_bit(i, fresh);
+	}
+	if (err)
+		for (i = 0; i < range.nr; i++)
+			if (test_bit(i, fresh))
+				itme_chunk_unpin(ino, range.start + i);
+	kvfree(fresh);
+	return err;
+}
+
+static int check(struct itme_inode *ino, const struct itme_advise *arg, u64 *length)
+{
+	static const u32 tiers[] = {
+		[ITME_ADVICE_WILLNEED]	= BIT(ITME_TIER_DRAM) | BIT(ITME_TIER_CXL),
+		[ITME_ADVICE_COLD]	= 0,
+		[ITME_ADVICE_PAGEOUT]	= BIT(ITME_TIER_CXL) | BIT(ITME_TIER_NVME),
+		[ITME_ADVICE_HOT]	= BIT(ITME_TIER_DRAM) | BIT(ITME_TIER_CXL),
+		[ITME_ADVICE_PIN]	= BIT(ITME_TIER_DRAM) | BIT(ITME_TIER_CXL),
+		[ITME_ADVICE_UNPIN]	= 0,
+	};
+	u64 size = i_size_read(&ino->vfs);
+	u64 end;
+
+	if (arg->flags || arg->pad || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
+		return -EINVAL;
+	if (arg->advice >= ITME_ADVICE_NR)
+		return -EINVAL;
+	if (arg->tier != ITME_TIER_ANY &&
+	    (arg->tier >= ITME_TIER_NR || !(tiers[arg->advice] & BIT(arg->tier))))
+		return -EINVAL;
+	*length = arg->length ?: size - min(size, arg->offset);
+	if (check_add_overflow(arg->offset, *length, &end) || arg->offset >= size)
+		return -EINVAL;
+	return 0;
+}
+
+/**
+ * itme_advise - follow a hint as far as it goes
+ * @ino: file
+ * @arg: hint, checked here; @done is set
+ *
+ * Return: 0 or -errno, see struct itme_advise
+ */
+int itme_advise(struct itme_inode *ino, struct itme_advise *arg)
+{
+	bool inside = arg->advice == ITME_ADVICE_COLD || arg->advice == ITME_ADVICE_PAGEOUT ||
+		      arg->advice == ITME_ADVICE_UNPIN;
+	struct itme_range range;
+	u64 length, done = 0;
+	int err;
+
+	err = check(ino, arg, &length);
+	if (err)
+		return err;
+	if ((arg->advice == ITME_ADVICE_PIN || arg->advice == ITME_ADVICE_UNPIN) &&
+	    !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	itme_count(ino, ITME_HINTS, 1);
+	range = chunks_of(ino, arg->offset, length, inside);
+
+	if (arg->advice == ITME_ADVICE_PIN) {
+		err = pin(ino, range, arg->tier == ITME_TIER_ANY ? ITME_TIER_DRAM : arg->tier);
+		if (err)
+			return err;
+	}
+	if (arg->advice == ITME_ADVICE_WILLNEED) {
+		range.nr = willneed(ino, range, arg->tier);
+		arg->done = min_t(u64, length, (u64)range.nr << ino->chunk_shift);
+		return 0;
+	}
+
+	for (u32 idx = range.start; idx < range.start + range.nr; idx++) {
+		bool ok = true;
+
+		switch (arg->advice) {
+		case ITME_ADVICE_COLD:
+			ok = itme_chunk_set_cold(ino, idx);
+			break;
+		case ITME_ADVICE_PAGEOUT:
+			ok = page_out(ino, idx, arg->tier);
+			break;
+		case ITME_ADVICE_HOT:
+			ok = heat(ino, idx, arg->tier);
+			break;
+		case ITME_ADVICE_UNPIN:
+			itme_chunk_unpin(ino, idx);
+			break;
+		}
+		if (ok)
+			done += itme_chunk_bytes(ino, idx);
+		if (signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	arg->done = min(done, length);
+	return 0;
+}
+
+/**
+ * itme_fadvise - posix_fadvise(2), and madvise(MADV_WILLNEED) through it
+ * @file: of itmefs
+ * @offset: bytes
+ * @len: bytes; 0 to the end
+ * @advice: POSIX_FADV_*
+ *
+ * Return: 0, or -EINVAL for an advice that is none
+ */
+int itme_fadvise(struct file *file, loff_t offset, loff_t len, int advice)
+{
+	struct itme_inode *ino = itme_i(file_inode(file));
+	struct itme_advise arg = {
+		.offset = offset,
+		.length = len,
+		.tier = ITME_TIER_ANY,
+	};
+
+	if (offset < 0 || len < 0)
+		return -EINVAL;
+	switch (advice) {
+	case POSIX_FADV_WILLNEED:
+		arg.advice = ITME_ADVICE_WILLNEED;
+		break;
+	case POSIX_FADV_DONTNEED:
+		arg.advice = ITME_ADVICE_PAGEOUT;
+		break;
+	default:
+		/* How a file is read is kept where the VFS keeps it. */
+		return generic_fadvise(file, offset, len, advice);
+	}
+	/* Past the end is no error here, and neither is a range that overflows. */
+	if (offset >= i_size_read(&ino->vfs))
+		return 0;
+	if (arg.length > LLONG_MAX - arg.offset)
+		arg.length = 0;
+	return itme_advise(ino, &arg);
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: types and locks of itme.ko
+ *
+ * Three paths:
+ *
+ *   fault     file -> residency -> mover -> backing
+ *   hint      ioctl | fadvise | madvise -> hint -> residency -> mover
+ *   demotion  pressure | budget -> policy -> mover
+ *
+ * Locks, outermost first:
+ *
+ *   inode lock of the root   names: import, unlink; readdir takes it shared
+ *   fs->budget_lock          mutex; one change of budgets or nodes at a time
+ *   folio lock               page cache identity of a folio, as anywhere in mm
+ *   fs->lock                 spinlock; chunk state, queues, streams, pins
+ *   inode->i_lock            taken by igrab() under fs->lock
+ *
+ * fs->lock is taken in process context only: completions of I/O go through a
+ * work item. Nothing sleeps or takes a folio lock under it.
+ *
+ * A chunk in transit (ITME_FILLING, ITME_BUSY) belongs to the one who put it
+ * there, until that one puts it back to ITME_ABSENT or ITME_RESIDENT. That
+ * stands where other file systems take mapping->invalidate_lock: the content of
+ * imported files never changes, so a reader who finds an uptodate folio may use
+ * it whatever the state of its chunk is.
+ *
+ * Lifetimes: a work item that names an inode holds a reference on it (igrab),
+ * and fs->inflight counts it; unmount waits for that count to be zero before it
+ * lets go of the inodes. The inode holds the lower file until it is evicted.
+ */
+#ifndef ITME_H
+#define ITME_H
+
+#include <linux/atomic.h>
+#include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/nodemask.h>
+#include <linux/pagemap.h>
+#include <linux/spinlock.h>
+#include <linux/uio.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <linux/itme.h>
+
+#include "policy.h"
+#include "stats.h"
+#include "stream.h"
+
+#define ITME_CHUNK_MIN_SHIFT	16
+#define ITME_CHUNK_MAX_SHIFT	21
+#define ITME_CHUNK_MAX_PAGES	(1UL << (ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT))
+/* Tiers that are memory; ITME_TIER_NVME is not. */
+#define ITME_MEM_TIERS		2
+/* Below this the ring cannot stream. */
+#define ITME_MIN_BUDGET		(4 * ITME_CHUNK_MAX_PAGES)
+
+/**
+ * struct itme_tier_mem - nodes and budget of a memory tier
+ * @nodes: nodes folios are taken from; set at mount, then constant
+ * @budget: pages ITME may hold; written under fs->budget_lock
+ * @used: pages held. Raised before a folio is allocated, lowered when it has
+ *	left the page cache, whoever took it out (free_folio).
+ */
+struct itme_tier_mem {
+	nodemask_t nodes;
+	atomic_long_t budget;
+	atomic_long_t used;
+};
+
+/* There is one itmefs a machine, so budgets are the machine's. See tier.c. */
+extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
+
+/**
+ * struct itme_fs - the mounted file system
+ * @sb: its super block
+ * @lock: see above
+ * @queues: resident chunks by tier, under @lock
+ * @objects: inodes by number, until evicted; changed under @lock
+ * @next_id: where the search for a free number starts
+ * @budget_lock: see above
+ * @pages_wait: woken when pages came free or a chunk may leave
+ * @inflight: work items that hold an inode
+ * @inflight_wait: woken when @inflight falls
+ * @stopping: no new work; unmount is under way
+ * @demand_wq: fills somebody waits for
+ * @prefetch_wq: fills nobody waits for
+ * @done_wq: completions of reads; never blocked by a fill that waits for room
+ * @evict_wq: makes room for the shrinker
+ * @evict_work: the worker of @evict_wq
+ * @evict_want: pages it was asked for
+ * @evict_done: pages it has freed since the mount
+ * @sample_work: looks which chunks are in use, promotes
+ * @rotation: time between two looks of the sampler at a chunk, 1/ITME_HZ s, by tier
+ * @sampled_read: bytes read when the sampler last looked
+ * @counters: since the mount
+ * @mode: of the root directory
+ */
+struct itme_fs {
+	struct super_block *sb;
+	spinlock_t lock;
+	struct itme_queues queues[ITME_MEM_TIERS];
+	struct xarray objects;
+	u32 next_id;
+	struct mutex budget_lock;
+	wait_queue_head_t pages_wait;
+	atomic_t inflight;
+	wait_queue_head_t inflight_wait;
+	bool stopping;
+	struct workqueue_struct *demand_wq;
+	struct workqueue_struct *prefetch_wq;
+	struct workqueue_struct *done_wq;
+	struct workqueue_struct *evict_wq;
+	struct work_struct evict_work;
+	atomic_long_t evict_want;
+	atomic_long_t evict_done;
+	struct delayed_work sample_work;
+	u32 rotation[ITME_MEM_TIERS];
+	u64 sampled_read;
+	struct itme_counters counters;
+	umode_t mode;
+};
+
+/**
+ * struct itme_inode - an imported file
+ * @vfs: the inode
+ * @fs: the file system
+ * @id: number in fs->objects
+ * @chunk_shift: log2 of the chunk size in bytes
+ * @nr_chunks: chunks of the file
+ * @chunks: their state, under fs->lock
+ * @lower: the lower file, open O_DIRECT for reading, writers denied
+ * @lower_mtime: when it was last written, at import
+ * @name: name in the root directory, constant
+ * @linked: still in the directory; under the root's inode lock
+ * @opens: open file descriptions
+ * @streams: sequential readers, under fs->lock
+ * @counters: since the import
+ */
+struct itme_inode {
+	struct inode vfs;
+	struct itme_fs *fs;
+	u32 id;
+	u32 nr_chunks;
+	u8 chunk_shift;
+	bool linked;
+	atomic_t opens;
+	struct itme_chunk *chunks;
+	struct file *lower;
+	struct timespec64 lower_mtime;
+	char *name;
+	struct itme_streams streams;
+	struct itme_counters counters;
+};
+
+static inline struct itme_inode *itme_i(struct inode *inode)
+{
+	return container_of(inode, struct itme_inode, vfs);
+}
+
+static inline struct itme_fs *itme_sb(struct super_block *sb)
+{
+	return sb->s_fs_info;
+}
+
+static inline u32 itme_chunk_of(const struct itme_inode *ino, pgoff_t index)
+{
+	return index >> (ino->chunk_shift - PAGE_SHIFT);
+}
+
+static inline pgoff_t itme_chunk_start(const struct itme_inode *ino, u32 idx)
+{
+	return (pgoff_t)idx << (ino->chunk_shift - PAGE_SHIFT);
+}
+
+/* Pages of a chunk; the last one of a file may be short. */
+static inline unsigned long itme_chunk_pages(const struct itme_inode *ino, u32 idx)
+{
+	pgoff_t end = DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE);
+
+	return min(itme_chunk_start(ino, idx + 1), end) - itme_chunk_start(ino, idx);
+}
+
+static inline u64 itme_chunk_bytes(const struct itme_inode *ino, u32 idx)
+{
+	return min_t(u64, i_size_read(&ino->vfs), (u64)(idx + 1) << ino->chunk_shift) -
+	       ((u64)idx << ino->chunk_shift);
+}
+
+/* super.c */
+int itme_super_init(void);
+void itme_super_exit(void);
+bool itme_fs_get(struct itme_fs *fs);
+void itme_fs_put(struct itme_fs *fs);
+
+/* inode.c */
+int itme_inode_cache_init(void);
+void itme_inode_cache_exit(void);
+struct inode *itme_inode_alloc(struct super_block *sb);
+void itme_inode_free(struct inode *inode);
+void itme_inode_evict(struct inode *inode);
+struct inode *itme_root_create(struct super_block *sb, umode_t mode);
+int itme_import_file(struct file *dir, struct file *lower, const char *name, u32 chunk_size);
+void itme_inode_drop_all(struct itme_fs *fs);
+void itme_inode_put(struct itme_inode *ino);
+
+/* file.c */
+extern const struct file_operations itme_file_ops;
+extern const struct address_space_operations itme_aops;
+
+/* ioctl.c */
+long itme_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* hint.c */
+int itme_advise(struct itme_inode *ino, struct itme_advise *arg);
+int itme_fadvise(struct file *file, loff_t offset, loff_t len, int advice);
+
+/* query.c */
+u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res);
+void itme_query_object(struct itme_inode *ino, struct itme_object *obj);
+
+/* residency.c */
+bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand);
+bool itme_chunk_fits_main(struct itme_inode *ino, u32 idx);
+int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, bool force_main);
+void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err);
+bool itme_chunk_begin_leave(struct itme_inode *ino, u32 idx);
+void itme_chunk_end_leave(struct itme_inode *ino, u32 idx, int tier, bool held);
+struct itme_inode *itme_chunk_begin_victim(struct itme_fs *fs, int tier, bool demand, u32 *idx);
+struct itme_inode *itme_chunk_begin_colder(struct itme_fs *fs, int tier, u32 interval, u32 *idx);
+int itme_chunk_wait(struct itme_inode *ino, u32 idx);
+int itme_chunk_error(struct itme_inode *ino, u32 idx);
+bool itme_chunk_untouched(const struct itme_inode *ino, u32 idx);
+void itme_chunk_young(struct itme_inode *ino, u32 idx);
+struct itme_range itme_chunk_touch(struct itme_inode *ino, u32 idx, bool random);
+u32 itme_chunk_interval(struct itme_inode *ino, u32 idx);
+bool itme_chunk_demotable(struct itme_inode *ino, u32 idx);
+bool itme_chunk_set_cold(struct itme_inode *ino, u32 idx);
+void itme_chunk_set_hot(struct itme_inode *ino, u32 idx);
+int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh);
+bool itme_chunk_unpin(struct itme_inode *ino, u32 idx);
+struct itme_chunk itme_chunk_peek(struct itme_inode *ino, u32 idx);
+struct itme_inode *itme_chunk_sample(struct itme_fs *fs, int tier, u32 *idx, bool *touched,
+				     u32 *heat);
+void itme_chunks_retry_held(struct itme_fs *fs);
+void itme_chunks_forget(struct itme_inode *ino);
+
+/* fill.c */
+int itme_fill_init(void);
+void itme_fill_exit(void);
+bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier);
+void itme_prefetch(struct itme_inode *ino, struct itme_range range);
+
+/* mover.c */
+bool itme_drop(struct itme_inode *ino, u32 idx);
+bool itme_move(struct itme_inode *ino, u32 idx, int tier);
+long itme_evict(struct itme_fs *fs, int tier, bool demand);
+long itme_evict_colder(struct itme_fs *fs, int tier, u32 interval);
+int itme_make_room(struct itme_fs *fs, int tier, long pages);
+
+/* backing.c */
+/**
+ * struct itme_read - one read of the lower file into folios
+ * @iocb: the request
+ * @iter: where to
+ * @work: runs @done in process context
+ * @wq: on this queue
+ * @done: called once, whatever happens
+ * @bvec: the folios, @nr of them
+ * @nr: number of @bvec
+ * @pos: offset in the lower file, bytes
+ * @len: bytes wanted; short only at the end of the file
+ * @result: bytes read or -errno
+ */
+struct itme_read {
+	struct kiocb iocb;
+	struct iov_iter iter;
+	struct work_struct work;
+	struct workqueue_struct *wq;
+	void (*done)(struct itme_read *read);
+	struct bio_vec *bvec;
+	unsigned int nr;
+	loff_t pos;
+	size_t len;
+	long result;
+};
+
+struct file *itme_backing_open(struct file *lower);
+void itme_backing_close(struct file *lower);
+void itme_backing_read(struct file *lower, struct itme_read *read);
+
+/* tier.c */
+bool itme_tier_charge(int tier, long pages);
+void itme_tier_uncharge(int tier, long pages);
+int itme_tier_of(int nid);
+struct folio *itme_tier_alloc(int tier, unsigned int order, bool hard);
+u64 itme_tier_capacity(const nodemask_t *nodes);
+u64 itme_tier_free(const nodemask_t *nodes);
+int itme_tier_check(int tier, u64 bytes, const nodemask_t *nodes, const char **why);
+int itme_tier_set(struct itme_fs *fs, int tier, u64 bytes);
+void itme_tier_info(struct itme_fs *fs, int tier, struct itme_tier_info *info);
+
+static inline long itme_tier_room(int tier)
+{
+	return atomic_long_read(&itme_tiers[tier].budget) -
+	       atomic_long_read(&itme_tiers[tier].used);
+}
+
+/* pressure.c */
+int itme_pressure_start(struct itme_fs *fs);
+void itme_pressure_stop(struct itme_fs *fs);
+
+#endif /* ITME_H */

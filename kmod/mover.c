@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: all byte moves: leave, demotion, promotion
+ *
+ * The caller of itme_drop() and itme_move() owns the chunk (ITME_BUSY) and gives
+ * it back through these. The content of imported files never changes, so a copy
+ * may be made while others read the folio; what must not happen is that a folio
+ * somebody holds leaves the page cache, as it would be memory that no budget
+ * counts. itme_release_folio() in file.c refuses that, under the folio lock and
+ * after the folio has been unmapped.
+ */
+#include <linux/highmem.h>
+#include <linux/migrate.h>
+#include <linux/sched/signal.h>
+
+#include "itme.h"
+#include "trace.h"
+
+/* Page cache of a chunk, unmapped and gone; -EBUSY when some is held. */
+static int invalidate(struct itme_inode *ino, u32 idx)
+{
+	return invalidate_inode_pages2_range(ino->vfs.i_mapping, itme_chunk_start(ino, idx),
+					     itme_chunk_start(ino, idx + 1) - 1);
+}
+
+/**
+ * itme_drop - take a chunk out of memory
+ * @ino: file
+ * @idx: chunk, ITME_BUSY by the caller
+ *
+ * Return: true when it is gone
+ */
+bool itme_drop(struct itme_inode *ino, u32 idx)
+{
+	struct itme_chunk c = itme_chunk_peek(ino, idx);
+	bool gone = !invalidate(ino, idx);
+
+	trace_itme_drop(ino, idx, c.tier, c.flags & ITME_C_UNTOUCHED, gone);
+	if (gone)
+		itme_count(ino, ITME_DROPPED, itme_chunk_bytes(ino, idx));
+	else
+		itme_count(ino, ITME_BUSY_FAILS, 1);
+	itme_chunk_end_leave(ino, idx, gone ? ITME_TIER_NVME : c.tier, !gone);
+	return gone;
+}
+
+static struct folio *copy_to(struct folio *src, int tier)
+{
+	long nr = folio_nr_pages(src);
+	struct folio *dst;
+
+	if (!itme_tier_charge(tier, nr))
+		return NULL;
+	dst = itme_tier_alloc(tier, folio_order(src), false);
+	if (!dst)
+		dst = itme_tier_alloc(tier, folio_order(src), true);
+	if (!dst)
+		goto uncharge;
+	/* A memory error in the source: leave it to whoever reads it. */
+	if (folio_mc_copy(dst, src))
+		goto put;
+	__folio_mark_uptodate(dst);
+	return dst;
+put:
+	folio_put(dst);
+uncharge:
+	itme_tier_uncharge(tier, nr);
+	return NULL;
+}
+
+/*
+ * Between the removal of the old folio and the adding of the new one the page is
+ * missing; whoever wants it finds the chunk ITME_BUSY and waits for the mover.
+ */
+static bool move_folio(struct itme_inode *ino, struct folio *src, int tier)
+{
+	struct address_space *mapping = ino->vfs.i_mapping;
+	long nr = folio_nr_pages(src);
+	pgoff_t index = src->index;
+	struct folio *dst;
+
+	dst = copy_to(src, tier);
+	/* Our reference is one more than itme_release_folio() allows. */
+	folio_put(src);
+	if (!dst)
+		return false;
+	if (invalidate_inode_pages2_range(mapping, index, index + nr - 1))
+		goto undo;
+	if (filemap_add_folio(mapping, dst, index, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN))
+		goto undo;
+	folio_unlock(dst);
+	folio_put(dst);
+	return true;
+undo:
+	folio_put(dst);
+	itme_tier_uncharge(tier, nr);
+	return false;
+}
+
+/**
+ * itme_move - take a chunk to another memory tier
+ * @ino: file
+ * @idx: chunk, ITME_BUSY by the caller
+ * @tier: where to
+ *
+ * Return: true when all of it is there
+ */
+bool itme_move(struct itme_inode *ino, u32 idx, int tier)
+{
+	pgoff_t index = itme_chunk_start(ino, idx);
+	pgoff_t end = index + itme_chunk_pages(ino, idx);
+	struct itme_chunk c = itme_chunk_peek(ino, idx);
+	bool ok = true;
+	u64 moved = 0;
+
+	while (ok && index < end) {
+		struct folio *folio = filemap_get_folio(ino->vfs.i_mapping, index);
+
+		if (IS_ERR(folio)) {
+			index++;
+			continue;
+		}
+		index = folio_next_index(folio);
+		if (!folio_test_uptodate(folio) || itme_tier_of(folio_nid(folio)) == tier) {
+			folio_put(folio);
+			continue;
+		}
+		moved += folio_size(folio);
+		ok = move_folio(ino, folio, tier);
+		cond_resched();
+	}
+
+	trace_itme_move(ino, idx, c.tier, tier, ok);
+	if (ok)
+		itme_count(ino, tier == ITME_TIER_DRAM ? ITME_PROMOTED : ITME_DEMOTED, moved);
+	else
+		itme_count(ino, ITME_BUSY_FAILS, 1);
+	itme_chunk_end_leave(ino, idx, ok ? tier : c.tier, !ok);
+	return ok;
+}
+
+/* Room in CXL for a chunk that leaves DRAM, at most at the cost of a colder one. */
+static bool room_below(struct itme_fs *fs, long pages, u32 interval)
+{
+	struct itme_inode *ino;
+	u32 idx;
+
+	if (!atomic_long_read(&itme_tiers[ITME_TIER_CXL].budget))
+		return false;
+	if (itme_tier_room(ITME_TIER_CXL) >= pages)
+		return true;
+	ino = itme_chunk_begin_colder(fs, ITME_TIER_CXL, interval, &idx);
+	if (!ino)
+		return false;
+	itme_drop(ino, idx);
+	itme_inode_put(ino);
+	return itme_tier_room(ITME_TIER_CXL) >= pages;
+}
+
+/* A chunk leaves its tier: down to CXL if it is worth that, else out. */
+static long leave(struct itme_fs *fs, struct itme_inode *ino, u32 idx, int tier)
+{
+	long pages = itme_chunk_pages(ino, idx);
+	bool gone;
+
+	if (tier == ITME_TIER_DRAM && itme_chunk_demotable(ino, idx) &&
+	    room_below(fs, pages, itme_chunk_interval(ino, idx)))
+		gone = itme_move(ino, idx, ITME_TIER_CXL);
+	else
+		gone = itme_drop(ino, idx);
+	itme_inode_put(ino);
+	return gone ? pages : 0;
+}
+
+/**
+ * itme_evict - let the policy make room
+ * @fs: file system
+ * @tier: memory tier
+ * @demand: somebody waits for the room
+ *
+ * Return: pages of the chunk that left; 0 when none may
+ */
+long itme_evict(struct itme_fs *fs, int tier, bool demand)
+{
+	/* A victim that turns out to be held is set aside, so this ends. */
+	for (int tries = 0; tries < 8; tries++) {
+		struct itme_inode *ino;
+		long pages;
+		u32 idx;
+
+		ino = itme_chunk_begin_victim(fs, tier, demand, &idx);
+		if (!ino)
+			return 0;
+		pages = leave(fs, ino, idx, tier);
+		if (pages)
+			return pages;
+	}
+	return 0;
+}
+
+/**
+ * itme_evict_colder - take the place of a chunk that is worth less
+ * @fs: file system
+ * @tier: memory tier
+ * @interval: of the newcomer, see itme_chunk_interval()
+ *
+ * Return: pages of the chunk that left; 0 when there is no such
+ */
+long itme_evict_colder(struct itme_fs *fs, int tier, u32 interval)
+{
+	struct itme_inode *ino;
+	u32 idx;
+
+	ino = itme_chunk_begin_colder(fs, tier, interval, &idx);
+	return ino ? leave(fs, ino, idx, tier) : 0;
+}
+
+/**
+ * itme_make_room - have room in a tier, by what policy can spare
+ * @fs: file system
+ * @tier: memory tier
+ * @pages: how much
+ *
+ * Room is not reserved: who charges next has it.
+ *
+ * Return: 0, -EINTR, or -ENOSPC when nothing more may leave
+ */
+int itme_make_room(struct itme_fs *fs, int tier, long pages)
+{
+	while (itme_tier_room(tier) < pages) {
+		if (signal_pending(current))
+			return -EINTR;
+		if (!itme_evict(fs, tier, true))
+			return -ENOSPC;
+		cond_resched();
+	}
+	return 0;
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "policy.h"
+
+/* 2 MiB and 4 KiB, in pages: the ring is sized for the largest chunks. */
+#define CHUNK_PAGES	512L
+#define RING_MIN	(4 * CHUNK_PAGES)
+#define RING_MAX	(32 * CHUNK_PAGES)
+/* How far a queue is searched, so that the lock is held for a bounded time. */
+#define SCAN_MAX	64
+
+/**
+ * itme_policy_ring - room kept for what passes through
+ * @budget: of the tier, pages
+ *
+ * A quarter of the budget, enough for 16 reads of 2 MiB in flight and the same
+ * again in use, where the budget is large; never more than half of it.
+ *
+ * Return: pages
+ */
+long itme_policy_ring(long budget)
+{
+	long ring = budget / 4;
+
+	if (ring < RING_MIN)
+		ring = RING_MIN;
+	if (ring > RING_MAX)
+		ring = RING_MAX;
+	return ring > budget / 2 ? budget / 2 : ring;
+}
+
+/**
+ * itme_policy_fits_main - is there room in main, beside the ring and the pinned?
+ * @q: queues of DRAM
+ * @budget: of the tier, pages
+ * @pages: of the chunk
+ *
+ * Return: true if so
+ */
+bool itme_policy_fits_main(const struct itme_queues *q, long budget, long pages)
+{
+	return q->main.pages + q->pinned + pages <= budget - itme_policy_ring(budget);
+}
+
+static bool can_leave(const struct itme_chunk *c)
+{
+	return c->state == ITME_RESIDENT && !(c->flags & (ITME_C_HELD | ITME_C_PINNED));
+}
+
+/**
+ * itme_policy_colder - a chunk that is worth less than a newcomer
+ * @main: queue to look in
+ * @interval: time between the last two uses of the newcomer; 0 unknown
+ * @now: the time
+ *
+ * One that was not touched for a quarter longer than @interval. A chunk whose
+ * touches could not be seen since the sampler's last visit (young) counts as in
+ * use. What is passed over goes to the other end, so that the next search starts
+ * elsewhere.
+ *
+ * Return: the chunk, or NULL
+ */
+struct itme_chunk *itme_policy_colder(struct itme_queue *main, u32 interval, u32 now)
+{
+	int left = SCAN_MAX / 8;
+
+	if (!interval)
+		return NULL;
+	while (left-- && !list_empty(&main->list)) {
+		struct itme_chunk *c = list_last_entry(&main->list, struct itme_chunk, node);
+
+		if (can_leave(c) && !c->young &&
+		    itme_age(c->stamp, now) > interval + interval / 4)
+			return c;
+		list_move(&c->node, &main->list);
+	}
+	return NULL;
+}
+
+static struct itme_chunk *ring_used(struct itme_queue *ring, u32 now)
+{
+	struct itme_chunk *c;
+	int left = SCAN_MAX;
+
+	list_for_each_entry_reverse(c, &ring->list, node) {
+		if (!left--)
+			break;
+		if (!can_leave(c))
+			continue;
+		if (!(c->flags & ITME_C_UNTOUCHED) || itme_age(c->stamp, now) > ITME_STALE)
+			return c;
+	}
+	return NULL;
+}
+
+static struct itme_chunk *main_oldest(struct itme_queue *main)
+{
+	struct itme_chunk *c, *young = NULL;
+	int left = SCAN_MAX;
+
+	list_for_each_entry_reverse(c, &main->list, node) {
+		if (!left--)
+			break;
+		if (!can_leave(c))
+			continue;
+		if (!c->young)
+			return c;
+		if (!young)
+			young = c;
+	}
+	return young;
+}
+
+static struct itme_chunk *ring_unused(struct itme_queue *ring, u32 now)
+{
+	struct itme_chunk *c;
+	int left = SCAN_MAX;
+
+	/* Newest first: of what was read ahead, that is used latest. */
+	list_for_each_entry(c, &ring->list, node) {
+		if (!left--)
+			break;
+		if (!can_leave(c))
+			continue;
+		if ((c->flags & ITME_C_PREFETCH) || itme_age(c->stamp, now) > ITME_GRACE)
+			return c;
+	}
+	return NULL;
+}
+
+/**
+ * itme_policy_victim - who leaves a tier to make room
+ * @q: queues of the tier
+ * @budget: of the tier, pages
+ * @demand: somebody waits; without, nothing that is still wanted leaves
+ * @now: the time
+ *
+ * First what has passed through. Then of main, if it is larger than its share or
+ * there is a need; then what was read ahead, farthest first.
+ *
+ * Return: the chunk, or NULL when none may leave
+ */
+struct itme_chunk *itme_policy_victim(struct itme_queues *q, long budget, bool demand, u32 now)
+{
+	struct itme_chunk *c = ring_used(&q->ring, now);
+
+	if (!c && (demand || !itme_policy_fits_main(q, budget, 0)))
+		c = main_oldest(&q->main);
+	if (!c && demand)
+		c = ring_unused(&q->ring, now);
+	return c;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: who stays and who leaves
+ *
+ * Pure decisions: no locks, no allocation, no kernel calls but lists, so that it
+ * compiles on the host too, where tests/host drives it. The caller holds the
+ * lock that protects the queues.
+ *
+ * Each tier has two queues. *main* is what stays; *ring* (DRAM only) is what
+ * passes through, first in first out. A chunk read for the first time goes to
+ * main while there is room beside the ring, else to the ring. It gets a place in
+ * main later only at the cost of one that is proven colder: one not touched for
+ * longer than the time between the last two uses of the newcomer. In a cyclic
+ * scan no two chunks differ in that, so main stays as it is and the ring carries
+ * the rest, which is what MIN does; LRU would hit nothing. (The idea is that of
+ * LIRS, Jiang and Zhang 2002: rank by reuse distance, not by recency.)
+ */
+#ifndef ITME_POLICY_H
+#define ITME_POLICY_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+
+/**
+ * enum itme_state - of a chunk
+ * @ITME_ABSENT: not in memory
+ * @ITME_FILLING: a fill owns it
+ * @ITME_RESIDENT: in memory (the kernel may have taken folios of it)
+ * @ITME_BUSY: a drop or move owns it
+ */
+enum itme_state {
+	ITME_ABSENT,
+	ITME_FILLING,
+	ITME_RESIDENT,
+	ITME_BUSY,
+};
+
+/* struct itme_chunk.flags */
+#define ITME_C_RING		0x01	/* in the ring, not in main           */
+#define ITME_C_UNTOUCHED	0x02	/* nobody has used it since the fill  */
+#define ITME_C_PREFETCH		0x04	/* the fill was not waited for        */
+#define ITME_C_PINNED		0x08	/* ITME_ADVICE_PIN: on no queue       */
+#define ITME_C_HELD		0x10	/* could not leave at the last try    */
+#define ITME_C_COLD		0x20	/* said to be cold: never demoted     */
+#define ITME_C_EIO		0x40	/* the last fill failed: drive        */
+#define ITME_C_ENOMEM		0x80	/* the last fill failed: no memory    */
+
+/**
+ * struct itme_chunk - unit of policy
+ * @node: in a queue, empty when in none
+ * @stamp: when last touched as far as seen, or filled; 0 never. See itme_now().
+ * @interval: between the last two uses; 0 unknown
+ * @object: number of the file
+ * @state: enum itme_state
+ * @flags: ITME_C_*
+ * @tier: where its room is charged, while not absent
+ * @heat: rounds of the sampler in a row that saw it touched
+ * @young: touched since the sampler looked. It and @stamp are written without
+ *	the lock by whoever touches; a lost update only makes a guess older.
+ */
+struct itme_chunk {
+	struct list_head node;
+	u32 stamp;
+	u32 interval;
+	u32 object;
+	u8 state;
+	u8 flags;
+	u8 tier : 4, heat : 4;
+	u8 young;
+};
+
+struct itme_queue {
+	struct list_head list;
+	long pages;
+};
+
+/**
+ * struct itme_queues - the chunks of one tier
+ * @main: what stays
+ * @ring: what passes through; newest at the head
+ * @pinned: pages under ITME_ADVICE_PIN, on neither queue
+ * @held: pages that could not leave at the last try
+ */
+struct itme_queues {
+	struct itme_queue main;
+	struct itme_queue ring;
+	long pinned;
+	long held;
+};
+
+/* Units of stamp and interval a second: 1 ms, nearly. */
+#define ITME_HZ			1000
+/* A chunk prefetched that long ago and not used will not be. */
+#define ITME_STALE		(10 * ITME_HZ)
+/* A chunk somebody waited for is left to him that long. */
+#define ITME_GRACE		(ITME_HZ / 2)
+
+/* Time since @stamp; right as long as it is below 2^31 ms, 24 days. */
+static inline u32 itme_age(u32 stamp, u32 now)
+{
+	s32 age = now - stamp;
+
+	return age < 0 ? 0 : age;
+}
+
+long itme_policy_ring(long budget);
+bool itme_policy_fits_main(const struct itme_queues *q, long budget, long pages);
+struct itme_chunk *itme_policy_colder(struct itme_queue *main, u32 interval, u32 now);
+struct itme_chunk *itme_policy_victim(struct itme_queues *q, long budget, bool demand, u32 now);
+
+#endif /* ITME_POLICY_H */

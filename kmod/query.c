@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: where the bytes of a file lie, read off the page cache itself
+ */
+#include "itme.h"
+
+/**
+ * itme_query_chunk - where a chunk lies
+ * @ino: file
+ * @idx: chunk
+ * @res: bytes by tier and in large folios are added
+ *
+ * Return: its byte of the map, ITME_MAP_*
+ */
+u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res)
+{
+	pgoff_t index = itme_chunk_start(ino, idx);
+	pgoff_t end = index + itme_chunk_pages(ino, idx);
+	u64 left = itme_chunk_bytes(ino, idx);
+	struct itme_chunk c = itme_chunk_peek(ino, idx);
+	u64 bytes[ITME_TIER_NR] = {};
+	int first = ITME_TIER_NVME;
+	u8 map;
+
+	while (index < end) {
+		struct folio *folio = filemap_get_folio(ino->vfs.i_mapping, index);
+		int tier = ITME_TIER_NVME;
+		u64 n = PAGE_SIZE;
+
+		if (IS_ERR(folio)) {
+			index++;
+		} else {
+			n = folio_size(folio);
+			index = folio_next_index(folio);
+			if (folio_test_uptodate(folio))
+				tier = itme_tier_of(folio_nid(folio));
+			if (tier != ITME_TIER_NVME && folio_test_pmd_mappable(folio))
+				res->large += n;
+			folio_put(folio);
+		}
+		n = min(n, left);
+		left -= n;
+		bytes[tier] += n;
+		if (first == ITME_TIER_NVME)
+			first = tier;
+	}
+
+	map = first;
+	for (int tier = 0; tier < ITME_TIER_NR; tier++) {
+		res->bytes[tier] += bytes[tier];
+		if (tier != first && bytes[tier])
+			map |= ITME_MAP_PARTIAL;
+	}
+	if (c.state == ITME_FILLING || c.state == ITME_BUSY)
+		map |= ITME_MAP_FILLING;
+	if (c.flags & ITME_C_PINNED)
+		map |= ITME_MAP_PINNED;
+	if (c.state == ITME_RESIDENT && c.flags & ITME_C_RING)
+		map |= ITME_MAP_STREAM;
+	if (c.state == ITME_RESIDENT && c.flags & ITME_C_UNTOUCHED && c.flags & ITME_C_PREFETCH)
+		map |= ITME_MAP_PREFETCHED;
+	if (c.flags & (ITME_C_EIO | ITME_C_ENOMEM))
+		map |= ITME_MAP_ERROR;
+	return map;
+}
+
+/**
+ * itme_query_object - what a file is made of
+ * @ino: file
+ * @obj: filled, but for the path
+ */
+void itme_query_object(struct itme_inode *ino, struct itme_object *obj)
+{
+	struct inode *lower = file_inode(ino->lower);
+	struct timespec64 mtime = inode_get_mtime(lower);
+
+	*obj = (struct itme_object){
+		.id = ino->id,
+		.size = i_size_read(&ino->vfs),
+		.chunk_size = 1U << ino->chunk_shift,
+		.opens = atomic_read(&ino->opens),
+		.lower_ino = lower->i_ino,
+		.lower_dev = new_encode_dev(lower->i_sb->s_dev),
+	};
+	if (mapping_mapped(ino->vfs.i_mapping))
+		obj->flags |= ITME_OBJECT_MAPPED;
+	if (!lower->i_nlink)
+		obj->flags |= ITME_OBJECT_UNLINKED;
+	if (i_size_read(lower) != i_size_read(&ino->vfs) ||
+	    !timespec64_equal(&mtime, &ino->lower_mtime))
+		obj->flags |= ITME_OBJECT_CHANGED;
+}

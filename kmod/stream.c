@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "stream.h"
+
+#define SCORE_MAX	16
+/* From here on a file counts as read in order. */
+#define SCORE_TRUST	4
+/* Threads that share a scan touch chunks out of order by about this much. */
+#define JITTER		4
+/* Touches in a row before a mapping that was said to be random is believed not to be. */
+#define RUN_RANDOM	4
+
+static struct itme_stream *find(struct itme_streams *t, u32 idx)
+{
+	for (int i = 0; i < ITME_STREAMS; i++) {
+		struct itme_stream *s = &t->stream[i];
+		u32 ahead = s->ahead > s->next ? s->ahead : s->next;
+
+		if (s->run && (u64)idx + JITTER >= s->next && idx <= ahead)
+			return s;
+	}
+	return NULL;
+}
+
+static struct itme_stream *oldest(struct itme_streams *t)
+{
+	struct itme_stream *old = &t->stream[0];
+
+	for (int i = 0; i < ITME_STREAMS; i++) {
+		struct itme_stream *s = &t->stream[i];
+
+		if (!s->run)
+			return s;
+		if (t->clock - s->used > t->clock - old->used)
+			old = s;
+	}
+	return old;
+}
+
+static struct itme_stream *start(struct itme_streams *t, const struct itme_touch *touch)
+{
+	struct itme_stream *s = oldest(t);
+
+	*s = (struct itme_stream){ .next = touch->idx, .ahead = touch->idx };
+	/*
+	 * The beginning of a file is taken for the beginning of a scan, and where
+	 * scans are the rule, so is the first gap after what is resident.
+	 */
+	if (!touch->idx)
+		s->window = 1;
+	else if (touch->after_resident && t->score >= SCORE_TRUST)
+		s->window = 2;
+	else if (t->score)
+		t->score -= t->score < 4 ? t->score : 4;
+	return s;
+}
+
+/**
+ * itme_stream_touch - note a touch, and say what should be read ahead
+ * @t: readers of the file
+ * @touch: the touch
+ *
+ * The window doubles with every chunk until it is as large as memory allows.
+ *
+ * Return: chunks to read ahead; none when @nr is 0
+ */
+struct itme_range itme_stream_touch(struct itme_streams *t, const struct itme_touch *touch)
+{
+	struct itme_range none = {};
+	struct itme_range range;
+	struct itme_stream *s;
+	u64 end;
+
+	t->clock++;
+	s = find(t, touch->idx);
+	if (s) {
+		s->used = t->clock;
+		if (touch->idx < s->next)
+			return none;
+		s->window = s->window ? s->window * 2 : 2;
+		if (t->score < SCORE_MAX)
+			t->score++;
+	} else {
+		s = start(t, touch);
+		s->used = t->clock;
+	}
+	if (s->run < RUN_RANDOM)
+		s->run++;
+	s->next = touch->idx + 1;
+	if (s->window > touch->max_window)
+		s->window = touch->max_window;
+	if (touch->random && s->run < RUN_RANDOM)
+		return none;
+
+	end = (u64)s->next + s->window;
+	if (end > touch->nr_chunks)
+		end = touch->nr_chunks;
+	range.start = s->ahead > s->next ? s->ahead : s->next;
+	if (end <= range.start)
+		return none;
+	range.nr = end - range.start;
+	s->ahead = end;
+	return range;
+}

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: mount: options, super block, start and stop
+ */
+#include <linux/bitmap.h>
+#include <linux/fs_context.h>
+#include <linux/fs_parser.h>
+#include <linux/seq_file.h>
+#include <linux/statfs.h>
+
+#include "itme.h"
+
+enum {
+	OPT_DRAM,
+	OPT_CXL,
+	OPT_DRAM_NODES,
+	OPT_CXL_NODES,
+	OPT_MODE,
+};
+
+/**
+ * struct itme_options - what mount was given
+ * @given: bit OPT_* set when it was
+ * @budget: by tier, bytes
+ * @nodes: by tier
+ * @mode: of the root directory
+ */
+struct itme_options {
+	unsigned long given;
+	u64 budget[ITME_MEM_TIERS];
+	nodemask_t nodes[ITME_MEM_TIERS];
+	umode_t mode;
+};
+
+static const struct fs_parameter_spec itme_params[] = {
+	fsparam_string("dram", OPT_DRAM),
+	fsparam_string("cxl", OPT_CXL),
+	fsparam_string("dram_nodes", OPT_DRAM_NODES),
+	fsparam_string("cxl_nodes", OPT_CXL_NODES),
+	fsparam_u32oct("mode", OPT_MODE),
+	{}
+};
+
+static int parse_size(struct fs_context *fc, const char *key, const char *text, u64 *bytes)
+{
+	char *end;
+
+	if (text[0] < '0' || text[0] > '9')
+		return invalfc(fc, "%s=%s is not a size", key, text);
+	*bytes = memparse(text, &end);
+	if (*end || end == text)
+		return invalfc(fc, "%s=%s is not a size", key, text);
+	return 0;
+}
+
+/* "0-1:4"; a colon, as a comma ends a mount option. */
+static int parse_nodes(struct fs_context *fc, const char *key, char *text, nodemask_t *nodes)
+{
+	int nid;
+
+	strreplace(text, ':', ',');
+	if (bitmap_parselist(text, nodes_addr(*nodes), MAX_NUMNODES) || nodes_empty(*nodes))
+		return invalfc(fc, "%s=%s is not a list of nodes", key, text);
+	for_each_node_mask(nid, *nodes)
+		if (!node_state(nid, N_MEMORY))
+			return invalfc(fc, "%s: node %d has no memory", key, nid);
+	return 0;
+}
+
+static int itme_parse_param(struct fs_context *fc, struct fs_parameter *param)
+{
+	struct itme_options *opts = fc->fs_private;
+	struct fs_parse_result result;
+	int opt, err = 0;
+
+	opt = fs_parse(fc, itme_params, param, &result);
+	if (opt < 0)
+		return opt;
+	switch (opt) {
+	case OPT_DRAM:
+	case OPT_CXL:
+		err = parse_size(fc, param->key, param->string, &opts->budget[opt]);
+		break;
+	case OPT_DRAM_NODES:
+	case OPT_CXL_NODES:
+		err = parse_nodes(fc, param->key, param->string,
+				  &opts->nodes[opt - OPT_DRAM_NODES]);
+		break;
+	case OPT_MODE:
+		if (result.uint_32 & ~07777)
+			return invalfc(fc, "mode=%o is not a mode", result.uint_32);
+		opts->mode = result.uint_32;
+		break;
+	}
+	if (!err)
+		opts->given |= BIT(opt);
+	return err;
+}
+
+/* Nodes with processors are DRAM, memory without is CXL, unless said otherwise. */
+static void default_nodes(struct itme_options *opts)
+{
+	nodemask_t *dram = &opts->nodes[ITME_TIER_DRAM];
+	nodemask_t *cxl = &opts->nodes[ITME_TIER_CXL];
+
+	if (!(opts->given & BIT(OPT_DRAM_NODES))) {
+		nodes_and(*dram, node_states[N_MEMORY], node_states[N_CPU]);
+		if (opts->given & BIT(OPT_CXL_NODES))
+			nodes_andnot(*dram, *dram, *cxl);
+	}
+	if (!(opts->given & BIT(OPT_CXL_NODES))) {
+		nodes_andnot(*cxl, node_states[N_MEMORY], node_states[N_CPU]);
+		nodes_andnot(*cxl, *cxl, *dram);
+	}
+}
+
+static int check_options(struct fs_context *fc, struct itme_options *opts)
+{
+	static const char * const name[] = { "dram", "cxl" };
+
+	if (!(opts->given & BIT(OPT_DRAM)))
+		return invalfc(fc, "the option dram=SIZE is missing");
+	default_nodes(opts);
+	if (nodes_intersects(opts->nodes[ITME_TIER_DRAM], opts->nodes[ITME_TIER_CXL]))
+		return invalfc(fc, "a node cannot be both in dram_nodes and cxl_nodes");
+	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
+		const char *why;
+
+		if (itme_tier_check(tier, opts->budget[tier], &opts->nodes[tier], &why))
+			return invalfc(fc, "%s=%llu: %s", name[tier], opts->budget[tier], why);
+	}
+	return 0;
+}
+
+/**
+ * itme_fs_get - begin work that outlives the system call it came from
+ * @fs: file system
+ *
+ * Return: false when it is being unmounted; else call itme_fs_put()
+ */
+bool itme_fs_get(struct itme_fs *fs)
+{
+	atomic_inc(&fs->inflight);
+	/* Pairs with the barrier in stop(): either it sees our count, or we it. */
+	smp_mb__after_atomic();
+	if (!READ_ONCE(fs->stopping))
+		return true;
+	itme_fs_put(fs);
+	return false;
+}
+
+void itme_fs_put(struct itme_fs *fs)
+{
+	if (atomic_dec_and_test(&fs->inflight))
+		wake_up_all(&fs->inflight_wait);
+}
+
+static void free_fs(struct itme_fs *fs)
+{
+	if (!fs)
+		return;
+	if (fs->demand_wq)
+		destroy_workqueue(fs->demand_wq);
+	if (fs->prefetch_wq)
+		destroy_workqueue(fs->prefetch_wq);
+	if (fs->done_wq)
+		destroy_workqueue(fs->done_wq);
+	xa_destroy(&fs->objects);
+	kfree(fs);
+}
+
+static struct itme_fs *alloc_fs(void)
+{
+	struct itme_fs *fs = kzalloc(sizeof(*fs), GFP_KERNEL);
+
+	if (!fs)
+		return NULL;
+	spin_lock_init(&fs->lock);
+	mutex_init(&fs->budget_lock);
+	init_waitqueue_head(&fs->pages_wait);
+	init_waitqueue_head(&fs->inflight_wait);
+	xa_init_flags(&fs->objects, XA_FLAGS_ALLOC1);
+	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
+		INIT_LIST_HEAD(&fs->queues[tier].main.list);
+		INIT_LIST_HEAD(&fs->queues[tier].ring.list);
+	}
+	fs->demand_wq = alloc_workqueue("itme_demand", WQ_UNBOUND | WQ_HIGHPRI, WQ_MAX_ACTIVE);
+	fs->prefetch_wq = alloc_workqueue("itme_prefetch", WQ_UNBOUND, 64);
+	fs->done_wq = alloc_workqueue("itme_done", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
+	if (!fs->demand_wq || !fs->prefetch_wq || !fs->done_wq) {
+		free_fs(fs);
+		return NULL;
+	}
+	return fs;
+}
+
+static int itme_statfs(struct dentry *dentry, struct kstatfs *buf)
+{
+	buf->f_type = ITME_SUPER_MAGIC;
+	buf->f_bsize = PAGE_SIZE;
+	buf->f_namelen = ITME_NAME_MAX;
+	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
+		buf->f_blocks += atomic_long_read(&itme_tiers[tier].budget);
+		buf->f_bfree += max(0L, itme_tier_room(tier));
+	}
+	buf->f_bavail = buf->f_bfree;
+	return 0;
+}
+
+static void show_nodes(struct seq_file *m, const char *name, const nodemask_t *nodes)
+{
+	char sep = '=';
+	int nid;
+
+	if (nodes_empty(*nodes))
+		return;
+	seq_printf(m, ",%s", name);
+	for_each_node_mask(nid, *nodes) {
+		seq_printf(m, "%c%d", sep, nid);
+		sep = ':';
+	}
+}
+
+static int itme_show_options(struct seq_file *m, struct dentry *root)
+{
+	static const char * const name[] = { "dram", "cxl" };
+	static const char * const nodes[] = { "dram_nodes", "cxl_nodes" };
+
+	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
+		seq_printf(m, ",%s=%luk", name[tier],
+			   atomic_long_read(&itme_tiers[tier].budget) << (PAGE_SHIFT - 10));
+		show_nodes(m, nodes[tier], &itme_tiers[tier].nodes);
+	}
+	seq_printf(m, ",mode=%o", itme_sb(root->d_sb)->mode);
+	return 0;
+}
+
+static const struct super_operations itme_super_ops = {
+	.alloc_inode	= itme_inode_alloc,
+	.free_inode	= itme_inode_free,
+	.drop_inode	= generic_delete_inode,
+	.evict_inode	= itme_inode_evict,
+	.statfs		= itme_statfs,
+	.show_options	= itme_show_options,
+};
+
+static int itme_fill_super(struct super_block *sb, struct fs_context *fc)
+{
+	struct itme_options *opts = fc->fs_private;
+	struct itme_fs *fs = sb->s_fs_info;
+	struct inode *root;
+	int err;
+
+	err = check_options(fc, opts);
+	if (err)
+		return err;
+	sb->s_magic = ITME_SUPER_MAGIC;
+	sb->s_op = &itme_super_ops;
+	sb->s_d_op = &simple_dentry_operations;
+	sb->s_maxbytes = MAX_LFS_FILESIZE;
+	sb->s_blocksize = PAGE_SIZE;
+	sb->s_blocksize_bits = PAGE_SHIFT;
+	sb->s_time_gran = 1;
+	sb->s_iflags |= SB_I_NODEV;
+	/* A lower file may be on a stack of file systems; one more may not be. */
+	sb->s_stack_depth = 1;
+	fs->sb = sb;
+	fs->mode = opts->mode;
+	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
+		itme_tiers[tier].nodes = opts->nodes[tier];
+		atomic_long_set(&itme_tiers[tier].used, 0);
+		atomic_long_set(&itme_tiers[tier].budget,
+				round_down(opts->budget[tier] >> PAGE_SHIFT,
+					   ITME_CHUNK_MAX_PAGES));
+	}
+	root = itme_root_create(sb, fs->mode);
+	if (!root)
+		return -ENOMEM;
+	sb->s_root = d_make_root(root);
+	if (!sb->s_root)
+		return -ENOMEM;
+	return itme_pressure_start(fs);
+}
+
+/* The machine has one itmefs; a further mount shows the same, if it agrees. */
+static int itme_get_tree(struct fs_context *fc)
+{
+	struct itme_options *opts = fc->fs_private;
+	struct super_block *sb;
+	int err;
+
+	fc->s_fs_info = alloc_fs();
+	if (!fc->s_fs_info)
+		return -ENOMEM;
+	err = get_tree_single(fc, itme_fill_super);
+	if (err || !fc->s_fs_info)
+		return err;
+	/* Not taken over, so there was one already. */
+	if (!opts->given)
+		return 0;
+	errorfc(fc, "itmefs is mounted already; mount it without options, or remount to change them");
+	sb = fc->root->d_sb;
+	dput(fc->root);
+	fc->root = NULL;
+	deactivate_locked_super(sb);
+	return -EBUSY;
+}
+
+static int itme_reconfigure(struct fs_context *fc)
+{
+	static const char * const name[] = { "dram", "cxl" };
+	struct itme_options *opts = fc->fs_private;
+	struct itme_fs *fs = itme_sb(fc->root->d_sb);
+
+	if (opts->given & ~(BIT(OPT_DRAM) | BIT(OPT_CXL)))
+		return invalfc(fc, "only dram= and cxl= can be changed");
+	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
+		int err;
+
+		if (!(opts->given & BIT(tier)))
+			continue;
+		err = itme_tier_set(fs, tier, opts->budget[tier]);
+		if (err) {
+			errorfc(fc, "%s=%llu cannot be set (%d)", name[tier], opts->budget[tier],
+				err);
+			return err;
+		}
+	}
+	return 0;
+}
+
+static void itme_free_fc(struct fs_context *fc)
+{
+	free_fs(fc->s_fs_info);
+	kfree(fc->fs_private);
+}
+
+static const struct fs_context_operations itme_context_ops = {
+	.parse_param	= itme_parse_param,
+	.get_tree	= itme_get_tree,
+	.reconfigure	= itme_reconfigure,
+	.free		= itme_free_fc,
+};
+
+static int itme_init_fs_context(struct fs_context *fc)
+{
+	struct itme_options *opts = kzalloc(sizeof(*opts), GFP_KERNEL);
+
+	if (!opts)
+		return -ENOMEM;
+	opts->mode = 0755;
+	fc->fs_private = opts;
+	fc->ops = &itme_context_ops;
+	return 0;
+}
+
+static void stop(struct itme_fs *fs)
+{
+	WRITE_ONCE(fs->stopping, true);
+	/* Pairs with the barrier in itme_fs_get(). */
+	smp_mb();
+	wake_up_all(&fs->pages_wait);
+	wait_event(fs->inflight_wait, !atomic_read(&fs->inflight));
+	itme_inode_drop_all(fs);
+}
+
+static void itme_kill_sb(struct super_block *sb)
+{
+	struct itme_fs *fs = itme_sb(sb);
+
+	/* Without a root, the mount failed before anything was started. */
+	if (sb->s_root) {
+		itme_pressure_stop(fs);
+		stop(fs);
+	}
+	kill_anon_super(sb);
+	for (int tier = 0; fs && tier < ITME_MEM_TIERS; tier++)
+		WARN_ON_ONCE(atomic_long_read(&itme_tiers[tier].used));
+	free_fs(fs);
+}
+
+static struct file_system_type itme_fs_type = {
+	.owner			= THIS_MODULE,
+	.name			= "itmefs",
+	.init_fs_context	= itme_init_fs_context,
+	.parameters		= itme_params,
+	.kill_sb		= itme_kill_sb,
+};
+
+int itme_super_init(void)
+{
+	return register_filesystem(&itme_fs_type);
+}
+
+void itme_super_exit(void)
+{
+	unregister_filesystem(&itme_fs_type);
+}
