@@ -36,6 +36,22 @@ void add_globals(CLI::App &app, Context &ctx)
 	app.add_option("-o,--output", ctx.columns, "The columns to print")->type_name("COL,COL");
 }
 
+/// What follows -- after run belongs to the command, whatever it looks like, and is not parsed.
+/// Returns how many arguments are ours.
+int split_command(int argc, const char *const *argv, std::vector<std::string> &command)
+{
+	const char *const *end = argv + argc;
+	const auto is = [](std::string_view word) {
+		return [word](const char *arg) { return arg == word; };
+	};
+	const char *const *mark = std::find_if(argv, end, is("--"));
+
+	if (mark == end || std::find_if(argv, mark, is("run")) == mark)
+		return argc;
+	command.assign(mark + 1, end);
+	return static_cast<int>(mark - argv);
+}
+
 } // namespace
 
 Style Context::style() const
@@ -70,7 +86,7 @@ int run_itmectl(int argc, const char *const *argv, const Environment &env)
 	CLI::App app("Place models on DRAM, CXL memory and NVMe: the control of itmefs", "itmectl");
 
 	add_globals(app, ctx);
-	app.require_subcommand(1);
+	app.require_subcommand(0, 1);
 	app.fallthrough();
 	app.get_formatter()->column_width(36);
 	app.footer("Sizes take K, M, G and T (binary). See itmectl(8).");
@@ -86,14 +102,16 @@ int run_itmectl(int argc, const char *const *argv, const Environment &env)
 	add_doctor(app, ctx);
 
 	try {
-		app.parse(argc, argv);
+		app.parse(split_command(argc, argv, ctx.command), argv);
+		if (app.get_subcommands().empty())
+			throw CLI::RequiredError("A verb");
 	} catch (const CLI::Success &done) { // --help, --version
 		std::ostringstream out;
 		std::ostringstream err;
 		app.exit(done, out, err);
 		ctx.print(out.str());
 	} catch (const CLI::ParseError &error) {
-		const bool run = argc > 1 && std::string_view(argv[1]) == "run";
+		const bool run = app.got_subcommand("run");
 		std::string text = error.what();
 		std::replace(text.begin(), text.end(), '\n', ' ');
 		ctx.warn(text + "; see 'itmectl --help' or itmectl(8)");

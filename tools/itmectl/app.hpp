@@ -58,6 +58,7 @@ public:
 	bool bytes = false;
 	bool noheadings = false;
 	std::string columns;
+	std::vector<std::string> command; ///< run: what follows --
 	int status = exit_ok;
 
 private:

@@ -44,6 +44,8 @@ int holders(Context &ctx)
 		ctx.warn(
 			fmt::format("{} processes cannot be looked into; run it as root to see all",
 				    found->unreadable));
+	if (table.rows.empty() && !found->unreadable && !ctx.json)
+		ctx.warn("nobody holds an itmefs");
 	return ctx.show(render_list(table, ctx.style()));
 }
 

@@ -17,7 +17,6 @@ namespace
 struct Arguments {
 	std::vector<std::string> imports;
 	std::string user;
-	std::vector<std::string> command;
 };
 
 /// Imported already counts as done; so does somebody else's import of it at the same moment.
@@ -38,8 +37,9 @@ itme::Result<void> ensure_imported(itme::Mount &mount, const std::string &path)
 	return {};
 }
 
-int execute(Context &ctx, const std::vector<std::string> &command)
+int execute(const Context &ctx)
 {
+	const auto &command = ctx.command;
 	std::vector<char *> argv;
 
 	for (const auto &word : command)
@@ -53,6 +53,10 @@ int execute(Context &ctx, const std::vector<std::string> &command)
 
 int run(Context &ctx, const Arguments &args)
 {
+	if (ctx.command.empty()) {
+		ctx.warn("no command to run; write itmectl run -- CMD");
+		return exit_run_failed;
+	}
 	const auto refuse = [&](const itme::Error &error) {
 		ctx.fail(error);
 		return exit_run_failed;
@@ -89,7 +93,7 @@ int run(Context &ctx, const Arguments &args)
 	if (user)
 		if (auto ret = itme::become_user(*user); !ret)
 			return refuse(ret.error());
-	return execute(ctx, args.command);
+	return execute(ctx);
 }
 
 } // namespace
@@ -97,19 +101,27 @@ int run(Context &ctx, const Arguments &args)
 void add_run(CLI::App &app, Context &ctx)
 {
 	CLI::App *sub = app.add_subcommand(
-		"run", "Run a command that finds the imported files at their original paths");
+		"run", "[--] CMD [ARG]...: run it with the imported files at their original paths");
 	auto args = std::make_shared<Arguments>();
 
-	sub->fallthrough();
+	// Without -- the command starts at the first word that is not an option of ours.
+	sub->fallthrough(false);
+	sub->prefix_command();
+	sub->add_option("-m,--mount", ctx.mount_dir, "The itmefs mount")->type_name("DIR");
 	sub->add_option("--import", args->imports,
 			"Import this first, unless it is; may be repeated")
 		->type_name("PATH")
 		->allow_extra_args(false);
 	sub->add_option("-u,--user", args->user, "Run the command as this user")
 		->type_name("USER|UID:GID");
-	sub->add_option("CMD", args->command, "The command and its arguments, after --")
-		->required();
-	sub->callback([&ctx, args] { ctx.status = run(ctx, *args); });
+	sub->callback([&ctx, args, sub] {
+		const auto rest = sub->remaining();
+		if (ctx.command.empty() && (rest.empty() || !rest[0].starts_with('-')))
+			ctx.command = rest;
+		else if (!rest.empty())
+			throw CLI::ExtrasError("run", {rest[0]});
+		ctx.status = run(ctx, *args);
+	});
 }
 
 } // namespace itmectl

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "run.hpp"
+
+#include <cerrno>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace itme
+{
+namespace
+{
+
+Object object(const std::string &name, const std::string &path, std::uint32_t flags = 0)
+{
+	Object object;
+
+	object.name = name;
+	object.path = path;
+	object.lower_ino = 7;
+	object.lower_dev = 3;
+	object.flags = flags;
+	return object;
+}
+
+Lookup always(Raw<PathIdentity> identity)
+{
+	return [identity](const std::string &) { return identity; };
+}
+
+} // namespace
+
+TEST(PlanBinds, BindsTheSameInode)
+{
+	const auto plan = plan_binds({object("m", "/models/m")}, always(PathIdentity{7, 3, false}));
+
+	ASSERT_EQ(plan.binds.size(), 1U);
+	EXPECT_EQ(plan.binds[0].name, "m");
+	EXPECT_EQ(plan.binds[0].target, "/models/m");
+	EXPECT_TRUE(plan.warnings.empty());
+}
+
+TEST(PlanBinds, LeavesWhatWasReplaced)
+{
+	for (const auto &identity : {PathIdentity{8, 3, false}, PathIdentity{7, 4, false}}) {
+		const auto plan = plan_binds({object("m", "/models/m")}, always(identity));
+		EXPECT_TRUE(plan.binds.empty());
+		ASSERT_EQ(plan.warnings.size(), 1U);
+		EXPECT_NE(plan.warnings[0].find("another file now"), std::string::npos);
+	}
+}
+
+TEST(PlanBinds, LeavesWhatCannotBeReached)
+{
+	const auto never = [](const std::string &path) -> Raw<PathIdentity> {
+		ADD_FAILURE() << "looked up " << path;
+		return tl::unexpected(ENOENT);
+	};
+
+	EXPECT_EQ(plan_binds({object("m", "/m (deleted)", ITME_OBJECT_UNLINKED)}, never)
+			  .warnings.size(),
+		  1U);
+	EXPECT_EQ(plan_binds({object("m", "")}, never).warnings.size(), 1U);
+	EXPECT_EQ(plan_binds({object("m", "(unreachable)/m")}, never).warnings.size(), 1U);
+	EXPECT_EQ(plan_binds({object("m", "/m")}, always(tl::unexpected(EACCES))).warnings.size(),
+		  1U);
+}
+
+TEST(PlanBinds, InsideARunNothingIsLeftToDo)
+{
+	const auto plan = plan_binds({object("m", "/models/m")}, always(PathIdentity{1, 9, true}));
+
+	EXPECT_TRUE(plan.binds.empty());
+	EXPECT_TRUE(plan.warnings.empty());
+}
+
+TEST(LookUp, TellsTheInode)
+{
+	EXPECT_TRUE(look_up("/proc/self"));
+	EXPECT_EQ(look_up("/nonexistent").error(), ENOENT);
+}
+
+TEST(FindUser, ByNameAndNumber)
+{
+	EXPECT_EQ(find_user("root")->uid, 0U);
+	EXPECT_EQ(find_user("0")->name, "root");
+	EXPECT_EQ(find_user("4242424:77")->uid, 4242424U);
+	EXPECT_EQ(find_user("4242424:77")->gid, 77U);
+	for (const char *text : {"", "no such user", "4242424", "-1", "4294967295", "4294967295:0",
+				 "0:", "0:x", "root:0", "99999999999999:1"})
+		EXPECT_FALSE(find_user(text)) << text;
+}
+
+} // namespace itme
