@@ -42,7 +42,7 @@ bench: setup lab-modules tools
 	tests/bench/run
 
 # A shell in a guest: make vm PROFILE=cxl VM_ARGS="--nvme 4G --smp 4"
-vm: setup
+vm: setup lab-modules
 	@tests/lab/run --profile $(PROFILE) $(VM_ARGS) --shell
 
 install: all
