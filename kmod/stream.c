@@ -9,16 +9,29 @@
 /* Touches in a row before a mapping that was said to be random is believed not to be. */
 #define RUN_RANDOM	4
 
+/*
+ * The reader that is expected here: the one whose read-ahead covers the chunk, or
+ * else one that has just passed it. The most recent one where several do.
+ */
 static struct itme_stream *find(struct itme_streams *t, u32 idx)
 {
+	struct itme_stream *best = NULL;
+	bool covered = false;
+
 	for (int i = 0; i < ITME_STREAMS; i++) {
 		struct itme_stream *s = &t->stream[i];
 		u32 ahead = s->ahead > s->next ? s->ahead : s->next;
+		bool covers = idx >= s->next && idx <= ahead;
 
-		if (s->run && (u64)idx + JITTER >= s->next && idx <= ahead)
-			return s;
+		if (!s->run || (u64)idx + JITTER < s->next || idx > ahead)
+			continue;
+		if (!best || covers > covered ||
+		    (covers == covered && t->clock - s->used < t->clock - best->used)) {
+			best = s;
+			covered = covers;
+		}
 	}
-	return NULL;
+	return best;
 }
 
 static struct itme_stream *oldest(struct itme_streams *t)
@@ -95,6 +108,9 @@ struct itme_range itme_stream_touch(struct itme_streams *t, const struct itme_to
 	if (end > touch->nr_chunks)
 		end = touch->nr_chunks;
 	range.start = s->ahead > s->next ? s->ahead : s->next;
+	/* At the end of the file it is over; the next scan is another reader. */
+	if (s->next >= touch->nr_chunks)
+		s->run = 0;
 	if (end <= range.start)
 		return none;
 	range.nr = end - range.start;

@@ -151,8 +151,9 @@ bool itme_fs_get(struct itme_fs *fs)
 
 void itme_fs_put(struct itme_fs *fs)
 {
-	if (atomic_dec_and_test(&fs->inflight))
-		wake_up_all(&fs->inflight_wait);
+	/* Unmount waits for zero, a long WILLNEED for few. */
+	atomic_dec(&fs->inflight);
+	wake_up_all(&fs->inflight_wait);
 }
 
 static void free_fs(struct itme_fs *fs)
@@ -360,6 +361,7 @@ static void stop(struct itme_fs *fs)
 	/* Pairs with the barrier in itme_fs_get(). */
 	smp_mb();
 	wake_up_all(&fs->pages_wait);
+	wake_up_all(&fs->inflight_wait);
 	wait_event(fs->inflight_wait, !atomic_read(&fs->inflight));
 	itme_inode_drop_all(fs);
 }

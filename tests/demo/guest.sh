@@ -80,9 +80,10 @@ follow() {
 	echo
 }
 
-# What the process needs beside the model: all its memory but page cache, as the run without a limit had it.
+# What the process needs beside the model: all its memory but page cache, as the run without a limit had it, and
+# some to spare, as it is not the same in every run.
 own_memory() {
-	awk '/^(anon|kernel) / { sum += $2 } END { print sum }' /results/dram.end.memory.stat
+	awk '/^(anon|kernel) / { sum += $2 } END { print sum + 8 * 1024 * 1024 }' /results/dram.end.memory.stat
 }
 
 prepare

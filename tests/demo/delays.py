@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""iowait.py PID: nanoseconds the threads of a process waited for block I/O, in faults as in reads, as JSON.
+"""delays.py PID: nanoseconds the threads of a process lost to block I/O and to page reclaim, in faults too, as JSON.
 
-By taskstats, as it alone keeps what threads waited that have ended since: llama.cpp makes new ones for every token.
+By taskstats, as it alone keeps the delays of threads that have ended since: llama.cpp makes new ones for every token.
 Wants the sysctl kernel.task_delayacct.
 """
 
@@ -17,8 +17,8 @@ CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 1, 2
 TASKSTATS_CMD_GET, TASKSTATS_CMD_ATTR_TGID = 1, 2
 TASKSTATS_TYPE_STATS, TASKSTATS_TYPE_AGGR_TGID = 3, 5
 NLM_F_REQUEST, NLMSG_ERROR = 1, 2
-# struct taskstats: blkio_count and blkio_delay_total
-BLKIO = struct.Struct("=32xQQ")
+# Of struct taskstats: blkio_delay_total and freepages_delay_total
+BLKIO, FREEPAGES = 40, 320
 
 
 def attr(kind, data):
@@ -44,15 +44,15 @@ def ask(sock, family, command, payload):
     return attrs(reply[20:length])
 
 
-def waited(pid):
+def delays(pid):
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_GENERIC) as sock:
         sock.bind((0, 0))
         reply = ask(sock, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, attr(CTRL_ATTR_FAMILY_NAME, b"TASKSTATS\0"))
         family, = struct.unpack("=H", reply[CTRL_ATTR_FAMILY_ID])
         reply = ask(sock, family, TASKSTATS_CMD_GET, attr(TASKSTATS_CMD_ATTR_TGID, struct.pack("=I", pid)))
     stats = attrs(reply[TASKSTATS_TYPE_AGGR_TGID])[TASKSTATS_TYPE_STATS]
-    return BLKIO.unpack_from(stats)
+    return {name: struct.unpack_from("=Q", stats, offset)[0]
+            for name, offset in (("blkio_ns", BLKIO), ("reclaim_ns", FREEPAGES))}
 
 
-count, total = waited(int(sys.argv[1]))
-print(json.dumps({"count": count, "ns": total}))
+print(json.dumps(delays(int(sys.argv[1]))))
