@@ -260,13 +260,18 @@ const struct file_operations itme_file_ops = {
 };
 
 /*
- * Asked before a folio leaves the page cache, folio locked and unmapped. The
- * page cache has one reference a page, the caller one. Any more is somebody's
- * who uses the memory (GUP: O_DIRECT, RDMA, a GPU): then it stays, and is counted.
+ * Asked before a folio leaves the page cache or is split, folio locked. The page
+ * cache has one reference a page, each mapping one, the caller one. Any more is
+ * somebody's who uses the memory (GUP: O_DIRECT, RDMA, a GPU): then it stays, and
+ * is counted. So does a chunk that is pinned, unless it is ITME that takes it.
  */
 static bool itme_release_folio(struct folio *folio, gfp_t gfp)
 {
-	return folio_ref_count(folio) <= folio_nr_pages(folio) + 1;
+	struct itme_inode *ino = itme_i(folio->mapping->host);
+
+	if (itme_chunk_kept(ino, itme_chunk_of(ino, folio->index)))
+		return false;
+	return folio_ref_count(folio) <= folio_nr_pages(folio) + folio_mapcount(folio) + 1;
 }
 
 /* A folio has left the page cache, whoever took it out. */

@@ -233,6 +233,7 @@ struct itme_inode *itme_chunk_begin_victim(struct itme_fs *fs, int tier, bool de
 struct itme_inode *itme_chunk_begin_colder(struct itme_fs *fs, int tier, u32 interval, u32 *idx);
 int itme_chunk_wait(struct itme_inode *ino, u32 idx);
 int itme_chunk_error(struct itme_inode *ino, u32 idx);
+bool itme_chunk_kept(const struct itme_inode *ino, u32 idx);
 bool itme_chunk_untouched(const struct itme_inode *ino, u32 idx);
 void itme_chunk_young(struct itme_inode *ino, u32 idx);
 struct itme_range itme_chunk_touch(struct itme_inode *ino, u32 idx, bool random);
@@ -255,6 +256,7 @@ bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier);
 void itme_prefetch(struct itme_inode *ino, struct itme_range range);
 
 /* mover.c */
+bool itme_mlocked(struct itme_inode *ino, u32 idx);
 bool itme_drop(struct itme_inode *ino, u32 idx);
 bool itme_move(struct itme_inode *ino, u32 idx, int tier);
 long itme_evict(struct itme_fs *fs, int tier, bool demand);

@@ -11,6 +11,7 @@
  */
 #include <linux/highmem.h>
 #include <linux/migrate.h>
+#include <linux/pagevec.h>
 #include <linux/sched/signal.h>
 
 #include "itme.h"
@@ -24,6 +25,29 @@ static int invalidate(struct itme_inode *ino, u32 idx)
 }
 
 /**
+ * itme_mlocked - has somebody locked a part of a chunk in memory?
+ * @ino: file
+ * @idx: chunk
+ *
+ * Unmapping would undo what mlock(2) promised, so such a chunk stays.
+ */
+bool itme_mlocked(struct itme_inode *ino, u32 idx)
+{
+	pgoff_t index = itme_chunk_start(ino, idx);
+	pgoff_t end = index + itme_chunk_pages(ino, idx) - 1;
+	struct folio_batch batch;
+	bool locked = false;
+
+	folio_batch_init(&batch);
+	while (!locked && filemap_get_folios(ino->vfs.i_mapping, &index, end, &batch)) {
+		for (unsigned int i = 0; i < folio_batch_count(&batch); i++)
+			locked |= folio_test_mlocked(batch.folios[i]);
+		folio_batch_release(&batch);
+	}
+	return locked;
+}
+
+/**
  * itme_drop - take a chunk out of memory
  * @ino: file
  * @idx: chunk, ITME_BUSY by the caller
@@ -33,7 +57,7 @@ static int invalidate(struct itme_inode *ino, u32 idx)
 bool itme_drop(struct itme_inode *ino, u32 idx)
 {
 	struct itme_chunk c = itme_chunk_peek(ino, idx);
-	bool gone = !invalidate(ino, idx);
+	bool gone = !itme_mlocked(ino, idx) && !invalidate(ino, idx);
 
 	trace_itme_drop(ino, idx, c.tier, c.flags & ITME_C_UNTOUCHED, gone);
 	if (gone)
@@ -110,7 +134,7 @@ bool itme_move(struct itme_inode *ino, u32 idx, int tier)
 	pgoff_t index = itme_chunk_start(ino, idx);
 	pgoff_t end = index + itme_chunk_pages(ino, idx);
 	struct itme_chunk c = itme_chunk_peek(ino, idx);
-	bool ok = true;
+	bool ok = !itme_mlocked(ino, idx);
 	u64 moved = 0;
 
 	while (ok && index < end) {

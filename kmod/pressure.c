@@ -180,7 +180,7 @@ static void sample_tier(struct itme_fs *fs, int tier, u32 *promoted)
 		ino = itme_chunk_sample(fs, tier, &idx, &touched, &heat);
 		if (!ino)
 			return;
-		if (touched)
+		if (touched && !itme_mlocked(ino, idx))
 			unmap_mapping_pages(ino->vfs.i_mapping, itme_chunk_start(ino, idx),
 					    itme_chunk_pages(ino, idx), false);
 		if (tier == ITME_TIER_CXL && heat >= PROMOTE_HEAT && *promoted < PROMOTE_MAX &&

@@ -394,6 +394,14 @@ bool itme_chunk_untouched(const struct itme_inode *ino, u32 idx)
 	return READ_ONCE(ino->chunks[idx].flags) & ITME_C_UNTOUCHED;
 }
 
+/* Is it pinned, and nobody here is taking it? A hint, without the lock. */
+bool itme_chunk_kept(const struct itme_inode *ino, u32 idx)
+{
+	const struct itme_chunk *c = &ino->chunks[idx];
+
+	return READ_ONCE(c->flags) & ITME_C_PINNED && READ_ONCE(c->state) == ITME_RESIDENT;
+}
+
 /* Note a use that is not the first one. From any context, without the lock. */
 void itme_chunk_young(struct itme_inode *ino, u32 idx)
 {

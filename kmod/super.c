@@ -236,11 +236,19 @@ static int itme_show_options(struct seq_file *m, struct dentry *root)
 	return 0;
 }
 
+/* All inodes are gone, and the next mount cannot have begun. */
+static void itme_put_super(struct super_block *sb)
+{
+	for (int tier = 0; tier < ITME_MEM_TIERS; tier++)
+		WARN_ON_ONCE(atomic_long_read(&itme_tiers[tier].used));
+}
+
 static const struct super_operations itme_super_ops = {
 	.alloc_inode	= itme_inode_alloc,
 	.free_inode	= itme_inode_free,
 	.drop_inode	= generic_delete_inode,
 	.evict_inode	= itme_inode_evict,
+	.put_super	= itme_put_super,
 	.statfs		= itme_statfs,
 	.show_options	= itme_show_options,
 };
@@ -376,8 +384,6 @@ static void itme_kill_sb(struct super_block *sb)
 		stop(fs);
 	}
 	kill_anon_super(sb);
-	for (int tier = 0; fs && tier < ITME_MEM_TIERS; tier++)
-		WARN_ON_ONCE(atomic_long_read(&itme_tiers[tier].used));
 	free_fs(fs);
 }
 
