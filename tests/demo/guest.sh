@@ -57,7 +57,7 @@ measure() {
 	rmdir "$DEMO_CGROUP"
 	[ $status = 0 ] && return
 	say "$name FAILED ($status):"
-	tail -n 20 "$DEMO_OUT.log"
+	grep -v ^token "$DEMO_OUT.log" | head -n 30
 	return 1
 }
 
@@ -106,7 +106,7 @@ forget_model
 insmod "$DEMO_MODULE"
 mkdir -p /itme
 mount -t itmefs -o "dram=$DEMO_DRAM,cxl=$DEMO_CXL" itme /itme
-export DEMO_ITME=/itme/model.gguf
+export DEMO_ITME=model.gguf
 measure itme $limit "$DEMO_ITMECTL" run --import $DEMO_MODEL --
 umount /itme
 rmmod itme

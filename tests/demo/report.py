@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Reads what the guest measured, prints the table and the picture of `make demo`; fails if tokens differ."""
+
+import argparse
+import json
+import os
+import sys
+
+sys.dont_write_bytecode = True
+import gguf  # noqa: E402
+
+MIB = 1 << 20
+MB = 1e6
+TIERS = ("dram", "cxl", "nvme")
+TITLES = {"stock": "stock Linux", "itme": "ITME", "dram": "all in DRAM"}
+COLOURS = {"dram": "32", "cxl": "36", "nvme": "90"}
+BAR = 32
+
+
+class Run:
+    """One decoding: decode.mjs's own figures, and the snapshots at its start and end."""
+
+    def __init__(self, results, name, model):
+        self.base = os.path.join(results, name)
+        self.name = name
+        for key, value in self.json(".json").items():
+            setattr(self, key, value)
+        self.ranges = self.resident(model)
+
+    def text(self, suffix):
+        with open(self.base + suffix) as f:
+            return f.read()
+
+    def json(self, suffix):
+        return json.loads(self.text(suffix))
+
+    def grown(self, what, key):
+        return self.json(f".end.{what}.json")[key] - self.json(f".start.{what}.json")[key]
+
+    def per_token(self, value):
+        return value / self.decode_tokens
+
+    def seconds(self):
+        return self.per_token(self.decode_s)
+
+    def resident(self, model):
+        """[(tier, offset, length), ...] of what is in memory at the end."""
+        where = self.json(".residency.json")
+        if self.name != "itme":
+            return [("dram", *r) for r in where["resident"]]
+        size = where["chunk_size"]
+        runs = [(r["tier"], r["chunk"] * size, r["count"] * size) for r in where["map"]]
+        return [(t, o, min(n, model.size - o)) for t, o, n in runs if t in ("dram", "cxl")]
+
+    def lies(self, offset, length):
+        """Bytes of a part of the model on each tier."""
+        found = dict.fromkeys(TIERS, 0)
+        for tier, start, size in self.ranges:
+            found[tier] += max(0, min(offset + length, start + size) - max(offset, start))
+        found["nvme"] = length - found["dram"] - found["cxl"]
+        return found
+
+    def delayed(self):
+        """Seconds a token that threads lost to block I/O and reclaim, as the kernel counts them."""
+        return self.per_token(sum(self.grown("delays", k) for k in ("blkio_ns", "reclaim_ns")) / 1e9)
+
+    def stall(self):
+        """Seconds a token that threads waited for the model's data, summed over threads."""
+        if self.name == "itme":
+            return self.per_token(self.grown("stats", "stall_ns") / 1e9)
+        return self.delayed()
+
+    def dram_peak(self, budget):
+        """The process and the model: ITME's part of it is not charged to the control group."""
+        return int(self.text(".memory.peak")) + (budget if self.name == "itme" else 0)
+
+
+def compare(run, reference):
+    if run is reference:
+        return str(len(run.tokens))
+    same = sum(a == b for a, b in zip(run.tokens, reference.tokens))
+    return "equal" if run.tokens == reference.tokens else f"DIFFER from {same + 1} on"
+
+
+def table(runs, model, opt, limit):
+    reference = runs["dram"]
+    order = ("stock", "itme", "dram")
+    rows = []
+
+    def row(title, value):
+        rows.append((title, [value(runs[name]) for name in order]))
+
+    total = {name: run.lies(0, model.size) for name, run in runs.items()}
+    row("tokens, greedy", lambda r: compare(r, reference))
+    row("tokens/s", lambda r: f"{1 / r.seconds():.2f}")
+    row("  of all in DRAM", lambda r: f"{100 * reference.seconds() / r.seconds():.0f} %")
+    row("read from NVMe, MB/token", lambda r: f"{r.per_token(r.disk_bytes) / MB:.1f}")
+    row("fault stall, thread-s/token", lambda r: f"{r.stall():.2f}")
+    row("behind all in DRAM, s/token", lambda r: f"{r.seconds() - reference.seconds():.2f}")
+    for tier in TIERS:
+        row(f"model on {tier.upper() if tier != 'nvme' else 'NVMe alone'}, MB",
+            lambda r, t=tier: f"{total[r.name][t] / MB:.1f}")
+    row("DRAM at most, process and model, MiB",
+        lambda r: "no limit" if r is reference else f"{limit['limit'] // MIB}")
+
+    width = max(len(title) for title, _ in rows)
+    print(f"\n{'':{width}}" + "".join(f"{TITLES[name]:>16}" for name in order))
+    for title, values in rows:
+        print(f"{title:{width}}" + "".join(f"{v:>16}" for v in values))
+    return {title.strip(): dict(zip(order, values)) for title, values in rows}
+
+
+def notes(runs, model, opt, limit):
+    dram, host, itme = runs["dram"], opt.host, runs["itme"]
+    consumed = model.size / dram.seconds()
+    slower = dram.seconds() / (host["decode_s"] / host["decode_tokens"])
+    print(f"""
+Model: {model.size / MB:.0f} MB, F16, {model.layers} layers; {dram.decode_tokens} tokens measured after \
+{dram.warm}, on {dram.threads} threads.
+Limit: {limit['own'] // MIB} MiB that llama.cpp needs beside the model, and {opt.dram // MIB} MiB for the model: as page \
+cache (cgroup memory.max),
+  or as ITME's DRAM budget. ITME has {opt.cxl // MIB} MiB of CXL memory besides; stock Linux would put page cache there only
+  once DRAM is full, so its page cache is kept on DRAM (cpuset.mems). Read-ahead of the stock run: {opt.readahead} KiB.
+Scale: the emulated CPU decodes {slower:.0f} times slower than this machine's, the drive is throttled to match, at
+  {opt.bps / MB:.0f} MB/s: decoding in DRAM consumes {consumed / MB:.0f} MB/s, {consumed / opt.bps:.1f} times that. (A PCIe 5 \
+drive, 14 GB/s, beside two
+  channels of DDR5, 70 GB/s: 5 times.) Every load from emulated CXL memory is trapped, at some 20 MB/s.
+  Compare the columns; the times themselves mean nothing.
+Fault stall: time threads lost in faults, summed over threads. Stock: block I/O and page reclaim, by taskstats; ITME: waits
+  for a fill, by its own count (by taskstats {itme.delayed():.2f}).""")
+
+
+def bar(found, colour):
+    """A bar split by tier, to the nearest of its columns, and never hiding a tier that is there."""
+    total = sum(found.values())
+    columns = {t: max(round(BAR * n / total), 1 if n else 0) for t, n in found.items()}
+    columns[max(columns, key=columns.get)] += BAR - sum(columns.values())
+    mark = dict(zip(TIERS, "█▒·" if (sys.stdout.encoding or "").lower() == "utf-8" else "#=."))
+    text = ""
+    for tier in TIERS:
+        part = mark[tier] * columns[tier]
+        text += f"\033[{COLOURS[tier]}m{part}\033[0m" if colour and part else part
+    return text
+
+
+def picture(runs, model, colour):
+    names = ("stock", "itme")
+    legend = {"dram": BAR, "cxl": 0, "nvme": 0}
+    sample = {t: bar({**dict.fromkeys(legend, 0), t: 1}, False)[0] for t in TIERS}
+    print("\nWhere each layer lies after the last token  (" + ", ".join(
+        f"{sample[t]} {t.upper() if t != 'nvme' else 'NVMe alone'}" for t in TIERS) + ")")
+    print(f"{'':10}" + "  ".join(f"{TITLES[n]:{BAR + 17}}" for n in names))
+    print(f"{'':10}" + "  ".join(f"{'':{BAR}}" + "".join(f"{t.upper():>5}" for t in TIERS) + "  " for n in names))
+    for label, tensors in model.groups():
+        line = f"{label:10}"
+        for name in names:
+            found = dict.fromkeys(TIERS, 0)
+            for offset, length in tensors:
+                for tier, n in runs[name].lies(offset, length).items():
+                    found[tier] += n
+            line += bar(found, colour) + "".join(f"{found[t] / MB:5.1f}" for t in TIERS) + "    "
+        print(line.rstrip())
+    print(f"{'':10}MB")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    for name in ("model", "results"):
+        p.add_argument(f"--{name}", required=True)
+    for name in ("bps", "dram", "cxl", "readahead"):
+        p.add_argument(f"--{name}", type=int, required=True)
+    opt = p.parse_args()
+    model = gguf.Model(opt.model)
+    runs = {name: Run(opt.results, name, model) for name in TITLES}
+    limit, opt.host = (json.load(open(os.path.join(opt.results, f))) for f in ("limit.json", "host.json"))
+    summary = table(runs, model, opt, limit)
+    notes(runs, model, opt, limit)
+    picture(runs, model, sys.stdout.isatty() and os.environ.get("NO_COLOR", "") == "")
+    with open(os.path.join(opt.results, "table.json"), "w") as f:
+        json.dump(summary, f, indent=1)
+    if any(run.tokens != runs["dram"].tokens for run in runs.values()):
+        print("\ndemo: FAILED: the tokens differ", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
