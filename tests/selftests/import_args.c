@@ -183,12 +183,14 @@ TEST_F(import_args, lower_fd)
 	EXPECT_EQ(-EINVAL, import_fd("f", p[0], 0));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, s));
 	EXPECT_EQ(-EINVAL, import_fd("f", s[0], 0));
-	EXPECT_EQ(-EINVAL, import_fd("f", root_fd(), 0));
+	ret = import_fd("f", root_fd(), 0);
+	EXPECT_TRUE(ret == -EINVAL || ret == -ELOOP);
 
-	/* a size that is not its content's, and no O_DIRECT */
+	/* no size, no O_DIRECT, and proc is the top of any stack */
 	fd = open("/proc/self/status", O_RDONLY);
 	ret = import_fd("f", fd, 0);
-	EXPECT_TRUE(ret == -EINVAL || ret == -ENODATA);
+	EXPECT_TRUE(ret == -EINVAL || ret == -ENODATA || ret == -ELOOP)
+		TH_LOG("proc: %d", ret);
 	close(fd);
 	fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY);
 	EXPECT_EQ(-EINVAL, import_fd("f", fd, 0));
@@ -211,8 +213,9 @@ TEST_F(import_args, on_tmpfs)
 	ASSERT_EQ(0, write_pattern(fd, 2 * CHUNK + 77, 3));
 	/* still open for writing */
 	ret = import_fd("f", fd, 0);
-	EXPECT_TRUE(ret == -ETXTBSY || ret == -EINVAL);
+	EXPECT_TRUE(ret == -ETXTBSY || ret == -EINVAL) TH_LOG("memfd: %d", ret);
 	close(fd);
+	file_unlink("f");
 
 	fd = open("/dev/shm/itme-selftest", O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0)

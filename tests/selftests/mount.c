@@ -264,6 +264,22 @@ TEST_F(mount, remount)
 	EXPECT_EQ(0, check_read(fd, 0, 6 * CHUNK, 1));
 }
 
+/* mount(8) reads the options that are shown and gives them all again */
+TEST_F(mount, remount_by_command)
+{
+	struct itme_tier_info ti;
+
+	MOUNT_CXL("dram=16M,cxl=8M,mode=0750");
+	EXPECT_EQ(0, run_cmd("mount -o remount,dram=24M %s", mnt_dir()));
+	ASSERT_EQ(0, tier_get(DRAM, &ti));
+	EXPECT_EQ(24 * MIB, ti.budget);
+	EXPECT_EQ(0, run_cmd("mount -o remount,cxl=16M %s", mnt_dir()));
+	ASSERT_EQ(0, tier_get(DRAM, &ti));
+	EXPECT_EQ(24 * MIB, ti.budget);
+	ASSERT_EQ(0, tier_get(CXL, &ti));
+	EXPECT_EQ(16 * MIB, ti.budget);
+}
+
 static int mount_other(void *arg)
 {
 	int ret = itme_mount_at(mnt_dir(), "dram=16M");

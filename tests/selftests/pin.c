@@ -94,8 +94,8 @@ TEST_F(pin, move_of_held_pages)
 	ASSERT_EQ(0, hold(p[1], m + PAGE));
 	ASSERT_EQ(0, advise(fd, 0, CHUNK, ITME_ADVICE_HOT, CXL, &done));
 	EXPECT_GT(CHUNK, done);
-	EXPECT_EQ(0, page_node(m + PAGE));
 	EXPECT_EQ(0, pattern_check(m, CHUNK, 0, 1));
+	EXPECT_EQ(0, page_node(m + PAGE));
 	EXPECT_EQ(0, drain(p[0], PAGE));
 	ASSERT_EQ(0, advise(fd, 0, CHUNK, ITME_ADVICE_HOT, CXL, &done));
 	EXPECT_EQ(CHUNK, done);

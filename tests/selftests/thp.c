@@ -142,7 +142,7 @@ TEST_F(thp, on_the_cxl_node)
 	ASSERT_EQ(2 * CHUNK, resident_on(fd, CXL, 0, 0));
 	ASSERT_EQ(0, touch_all(p, 2 * CHUNK));
 	EXPECT_EQ(2 * CHUNK, smaps_value(p, "FilePmdMapped"));
-	ASSERT_EQ(0, residency(fd, 0, 0, &r, NULL, 0));
+	ASSERT_EQ(0, residency(fd, 0, 2 * CHUNK, &r, NULL, 0));
 	EXPECT_EQ(2 * CHUNK, r.large);
 	EXPECT_EQ(0, pattern_check(p, 2 * CHUNK, 0, 1));
 }

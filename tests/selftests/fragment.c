@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+/* No 2 MiB in one piece anywhere: smaller folios, the same bytes. */
+#include "fixture.h"
+#include "hog.h"
+
+#define COMPACT		"/proc/sys/vm/compact_unevictable_allowed"
+#define SIZE		(48 * CHUNK)
+#define LEFT		(32 * MIB)
+
+FIXTURE(fragment) {};
+
+FIXTURE_SETUP(fragment)
+{
+	if (missing())
+		SKIP(return, "%s", missing());
+	cleanup_before();
+	/* the locked pages of the hog must stay where they are */
+	ASSERT_EQ(0, write_file(COMPACT, "0"));
+}
+
+FIXTURE_TEARDOWN_PARENT(fragment)
+{
+	const char *wrong;
+
+	write_file(COMPACT, "1");
+	wrong = cleanup_after();
+	if (wrong)
+		EXPECT_NULL(wrong) TH_LOG("after the test: %s", wrong);
+}
+
+TEST_F(fragment, small_folios)
+{
+	struct itme_residency r;
+	struct itme_stats s;
+	struct hog hog;
+	int fd;
+
+	MOUNT("dram=128M");
+	fd = import_open("f", SIZE, 1, 0);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, write_file("/proc/sys/vm/drop_caches", "3"));
+	ASSERT_EQ(0, hog_start(&hog, node0_free() - LEFT, true, 400 * MIB, 90))
+		TH_LOG("the hog got %llu MiB",
+		       (unsigned long long)hog_taken(&hog) / MIB);
+	printf("# free now: %lld MiB\n", (long long)node0_free() / (long)MIB);
+
+	EXPECT_EQ(0, check_mapped(fd, 0, SIZE, 1));
+	EXPECT_EQ(0, check_read(fd, 0, SIZE, 1));
+	ASSERT_EQ(0, stats_file(fd, &s));
+	EXPECT_LT(0, s.small_folio_chunks);
+	EXPECT_EQ(0, s.io_errors);
+	ASSERT_EQ(0, residency(fd, 0, 0, &r, NULL, 0));
+	EXPECT_GT(r.bytes[DRAM], r.large);
+	EXPECT_GE(128 * MIB, tier_used(DRAM));
+	EXPECT_TRUE(hog_alive(&hog));
+	printf("# %llu chunks of small folios, %llu MiB resident, %llu large\n",
+	       (unsigned long long)s.small_folio_chunks,
+	       (unsigned long long)r.bytes[DRAM] / MIB,
+	       (unsigned long long)r.large / MIB);
+
+	/* such chunks are sent away, moved and brought back as any other */
+	EXPECT_EQ(0, advise(fd, 0, 0, ITME_ADVICE_PAGEOUT, ANY, NULL));
+	EXPECT_TRUE(POLL(!resident(fd, 0, 0), 10));
+	EXPECT_EQ(0, tier_used(DRAM));
+	EXPECT_EQ(0, check_mapped(fd, 0, 8 * CHUNK, 1));
+	hog_stop(&hog);
+	EXPECT_EQ(0, advise(fd, 0, 0, ITME_ADVICE_PAGEOUT, ANY, NULL));
+	EXPECT_EQ(0, check_read(fd, 0, SIZE, 1));
+}
+
+TEST_F(fragment, moved_between_tiers)
+{
+	struct hog hog;
+	int fd;
+
+	MOUNT_CXL("dram=128M,cxl=8M");
+	fd = import_open("f", SIZE, 1, 0);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, write_file("/proc/sys/vm/drop_caches", "3"));
+	ASSERT_EQ(0, hog_start(&hog, node0_free() - LEFT, true, 400 * MIB, 90));
+	/* in large folios as long as there are some, then in small ones */
+	EXPECT_EQ(0, scan(fd, 0, SIZE, 1));
+	EXPECT_EQ(0, advise(fd, SIZE - 2 * CHUNK, 0, ITME_ADVICE_HOT, CXL,
+			    NULL));
+	EXPECT_EQ(2 * CHUNK, resident_on(fd, CXL, SIZE - 2 * CHUNK, 0));
+	EXPECT_EQ(0, check_mapped(fd, SIZE - 3 * CHUNK, 3 * CHUNK, 1));
+	EXPECT_EQ(0, advise(fd, SIZE - 2 * CHUNK, 0, ITME_ADVICE_HOT, DRAM,
+			    NULL));
+	EXPECT_EQ(0, check_mapped(fd, SIZE - 3 * CHUNK, 3 * CHUNK, 1));
+	EXPECT_TRUE(hog_alive(&hog));
+	hog_stop(&hog);
+}
+
+TEST_HARNESS_MAIN
