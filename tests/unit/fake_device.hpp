@@ -154,7 +154,7 @@ private:
 			return tl::unexpected(EINVAL);
 		auto &tier = module_.tiers[arg.tier];
 		const bool off = arg.tier == ITME_TIER_CXL && !arg.budget;
-		if (arg.budget > tier.capacity || (!off && arg.budget < 4 * FakeModule::chunk))
+		if (arg.budget > tier.capacity || (!off && arg.budget < 4ULL * FakeModule::chunk))
 			return tl::unexpected(EINVAL);
 		if (arg.budget < tier.pinned)
 			return tl::unexpected(EBUSY);

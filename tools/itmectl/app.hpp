@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <functional>
 #include <string>
+#include <utility>
 
 namespace itmectl
 {
@@ -36,7 +37,7 @@ enum Exit : int {
 class Context
 {
 public:
-	explicit Context(const Environment &env) : env_(env) {}
+	explicit Context(Environment env) : env_(std::move(env)) {}
 
 	const Environment &env() const { return env_; }
 

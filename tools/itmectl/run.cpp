@@ -42,6 +42,7 @@ int execute(const Context &ctx)
 	const auto &command = ctx.command;
 	std::vector<char *> argv;
 
+	argv.reserve(command.size() + 1);
 	for (const auto &word : command)
 		argv.push_back(const_cast<char *>(word.c_str()));
 	argv.push_back(nullptr);

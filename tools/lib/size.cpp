@@ -57,8 +57,8 @@ std::string format_size(std::uint64_t bytes)
 	if (bytes < 1024)
 		return fmt::format("{}", bytes);
 
-	int unit = 0;
-	std::uint64_t whole = bytes;
+	int unit = 1;
+	std::uint64_t whole = bytes >> 10;
 	while (whole >= 1024 && unit < static_cast<int>(units.size())) {
 		whole >>= 10;
 		unit++;

@@ -65,7 +65,8 @@ Result<std::vector<std::string>> undefined_symbols(const std::string &path)
 			    symbol->st_name >= strings.size())
 				continue;
 			const std::string_view name = strings.substr(symbol->st_name);
-			if (const auto end = name.find('\0'); end != 0 && end != name.npos)
+			if (const auto end = name.find('\0');
+			    end != 0 && end != std::string_view::npos)
 				names.emplace_back(name.substr(0, end));
 		}
 	}

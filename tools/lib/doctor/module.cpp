@@ -40,7 +40,7 @@ std::string find_module(const Root &root)
 
 	for (const auto place : places)
 		for (const auto suffix : suffixes) {
-			const std::string path = fmt::format("{}{}/itme.ko{}", base, place, suffix);
+			std::string path = fmt::format("{}{}/itme.ko{}", base, place, suffix);
 			if (root.exists(path))
 				return path;
 		}
