@@ -17,8 +17,8 @@ BAD = re.compile(
 BENIGN = [
 ]
 
-# Ten lines a report are enough to name it; the whole console is in the log.
-EXCERPT = 10
+# Enough for an oops down to its call trace; the whole console is in the log.
+EXCERPT = 30
 
 
 class Console:
