@@ -35,19 +35,20 @@ forget_model() {
 	dd if=$DEMO_MODEL iflag=nocache count=0 status=none
 }
 
-# measure NAME LIMIT COMMAND...: decode.mjs under COMMAND, in a control group that may hold LIMIT bytes.
-# All of the group's memory is on node 0, so that no page cache comes to lie on the CXL node by chance.
+# measure NAME LIMIT OWN COMMAND...: decode.mjs under COMMAND, in a control group that may hold LIMIT bytes, and is made
+# to give back what is more than OWN. Its memory is on node 0: no page cache comes to lie on the CXL node by chance.
 measure() {
-	local name=$1 limit=$2 status=0
+	local name=$1 limit=$2 own=$3 status=0
 
-	shift 2
+	shift 3
 	export DEMO_OUT=/results/$name DEMO_CGROUP=$cgroups/$name
 	mkdir "$DEMO_CGROUP"
 	echo 0 >"$DEMO_CGROUP/cpuset.mems"
 	echo "$limit" >"$DEMO_CGROUP/memory.max"
+	echo "$own" >"$DEMO_CGROUP/memory.high"
 	(
 		echo "$BASHPID" >"$DEMO_CGROUP/cgroup.procs"
-		exec "$@" "$DEMO_NODE" --max-semi-space-size=2 "$here/decode.mjs" --lib "$DEMO_LIB" --model $DEMO_MODEL \
+		exec "$@" "$DEMO_NODE" "$here/decode.mjs" --lib "$DEMO_LIB" --model $DEMO_MODEL \
 			--out "$DEMO_OUT.json" --disk $disk --tokens "$DEMO_TOKENS" --warm "$DEMO_WARM" --at "$here/snapshot"
 	) >"$DEMO_OUT.log" 2>&1 &
 	follow $! "$DEMO_OUT.log"
@@ -90,7 +91,7 @@ prepare
 
 say "1/3 all in DRAM: ext4, no limit, the whole model cached"
 cat $DEMO_MODEL >/dev/null
-measure dram max
+measure dram max max
 
 own=$(own_memory)
 limit=$((own + DEMO_DRAM))
@@ -99,7 +100,7 @@ say "    llama.cpp needs $((own / mib)) MiB beside the model: the others get $((
 
 say "2/3 stock: ext4, page cache within that limit"
 forget_model
-measure stock $limit
+measure stock "$limit" max
 
 say "3/3 ITME: $((DEMO_DRAM / mib)) MiB of DRAM and $((DEMO_CXL / mib)) MiB of CXL for the model"
 forget_model
@@ -107,7 +108,8 @@ insmod "$DEMO_MODULE"
 mkdir -p /itme
 mount -t itmefs -o "dram=$DEMO_DRAM,cxl=$DEMO_CXL" itme /itme
 export DEMO_ITME=model.gguf
-measure itme $limit "$DEMO_ITMECTL" run --import $DEMO_MODEL --
+# ITME's pages are not charged to the group: what is left of the limit is the process's own.
+measure itme "$limit" "$own" "$DEMO_ITMECTL" run --import $DEMO_MODEL --
 umount /itme
 rmmod itme
 say "done"

@@ -13,10 +13,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
 #include <string>
 #include <vector>
 
-namespace {
+namespace
+{
 
 constexpr uint32_t alignment = 32; // of a tensor in the file, GGUF's default
 constexpr uint32_t context = 512;
@@ -39,6 +41,7 @@ struct Tensor {
 	float scale; // largest absolute weight
 
 	uint64_t count() const { return cols * (rows ? rows : 1); }
+
 	uint64_t bytes() const { return count() * (type == F16 ? 2 : 4); }
 };
 
@@ -48,48 +51,58 @@ uint64_t padded(uint64_t n)
 }
 
 // The metadata: little-endian values one after the other.
-class Header {
+class Header
+{
 public:
 	enum Type : uint32_t { U32 = 4, I32 = 5, Float = 6, Str = 8, Array = 9 };
 
-	template <typename T> void raw(T v)
+	template <typename T>
+	void raw(T v)
 	{
 		const auto *p = reinterpret_cast<const char *>(&v);
 		bytes_.append(p, sizeof(v));
 	}
+
 	void str(const std::string &s)
 	{
 		raw<uint64_t>(s.size());
 		bytes_ += s;
 	}
+
 	void key(const std::string &name, Type type)
 	{
 		str(name);
 		raw<uint32_t>(type);
 		keys_++;
 	}
+
 	void array(const std::string &name, Type type, uint64_t n)
 	{
 		key(name, Array);
 		raw<uint32_t>(type);
 		raw(n);
 	}
+
 	void u32(const std::string &name, uint32_t v)
 	{
 		key(name, U32);
 		raw(v);
 	}
+
 	void f32(const std::string &name, float v)
 	{
 		key(name, Float);
 		raw(v);
 	}
+
 	void string(const std::string &name, const std::string &v)
 	{
 		key(name, Str);
 		str(v);
 	}
+
 	uint64_t keys() const { return keys_; }
+
 	const std::string &bytes() const { return bytes_; }
 
 private:
@@ -105,12 +118,10 @@ struct Piece {
 std::vector<Piece> vocabulary()
 {
 	std::vector<Piece> v = {{"<unk>", 2}, {"<s>", 3}, {"</s>", 3}};
-	char name[8];
+	const char digits[] = "0123456789ABCDEF";
 
-	for (unsigned int b = 0; b < 256; b++) {
-		std::snprintf(name, sizeof(name), "<0x%02X>", b);
-		v.push_back({name, 6});
-	}
+	for (unsigned int b = 0; b < 256; b++)
+		v.push_back({std::string("<0x") + digits[b >> 4] + digits[b & 15] + ">", 6});
 	v.push_back({"\xe2\x96\x81", 1}); // what a space becomes before tokenizing
 	return v;
 }
@@ -208,21 +219,26 @@ uint64_t next(uint64_t &state)
 	return z ^ z >> 31;
 }
 
-class Output {
+class Output
+{
 public:
 	explicit Output(const char *path) : file_(std::fopen(path, "wb")) { check(file_); }
+
 	void put(const void *p, size_t n)
 	{
 		check(std::fwrite(p, 1, n, file_) == n);
 		at_ += n;
 	}
+
 	void pad()
 	{
 		static const char zero[alignment] = {};
 
 		put(zero, padded(at_) - at_);
 	}
+
 	void close() { check(!std::fclose(file_)); }
+
 	uint64_t at() const { return at_; }
 
 private:
@@ -233,6 +249,7 @@ private:
 		std::perror("mkgguf");
 		std::exit(1);
 	}
+
 	std::FILE *file_;
 	uint64_t at_ = 0;
 };
@@ -302,8 +319,7 @@ uint64_t write_model(const Shape &s, const char *path)
 
 [[noreturn]] void usage()
 {
-	std::fputs("usage: mkgguf [--layers N] [--embd N] [--ff N] [--heads N] [--seed N] FILE\n",
-		   stderr);
+	std::cerr << "usage: mkgguf [--layers N] [--embd N] [--ff N] [--heads N] [--seed N] FILE\n";
 	std::exit(2);
 }
 
@@ -349,6 +365,6 @@ int main(int argc, char **argv)
 	}
 	if (!path || s.embd % (2 * s.heads))
 		usage();
-	std::printf("%llu\n", static_cast<unsigned long long>(write_model(s, path)));
+	std::cout << write_model(s, path) << "\n";
 	return 0;
 }

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import textwrap
 
 sys.dont_write_bytecode = True
 import gguf  # noqa: E402
@@ -15,7 +16,8 @@ MB = 1e6
 TIERS = ("dram", "cxl", "nvme")
 TITLES = {"stock": "stock Linux", "itme": "ITME", "dram": "all in DRAM"}
 COLOURS = {"dram": "32", "cxl": "36", "nvme": "90"}
-BAR = 32
+BAR = 18
+COLUMN = 13
 
 
 class Run:
@@ -71,10 +73,6 @@ class Run:
             return self.per_token(self.grown("stats", "stall_ns") / 1e9)
         return self.delayed()
 
-    def dram_peak(self, budget):
-        """The process and the model: ITME's part of it is not charged to the control group."""
-        return int(self.text(".memory.peak")) + (budget if self.name == "itme" else 0)
-
 
 def compare(run, reference):
     if run is reference:
@@ -101,13 +99,13 @@ def table(runs, model, opt, limit):
     for tier in TIERS:
         row(f"model on {tier.upper() if tier != 'nvme' else 'NVMe alone'}, MB",
             lambda r, t=tier: f"{total[r.name][t] / MB:.1f}")
-    row("DRAM at most, process and model, MiB",
+    row("DRAM at most, all in all, MiB",
         lambda r: "no limit" if r is reference else f"{limit['limit'] // MIB}")
 
     width = max(len(title) for title, _ in rows)
-    print(f"\n{'':{width}}" + "".join(f"{TITLES[name]:>16}" for name in order))
+    print(f"\n{'':{width}}" + "".join(f"{TITLES[name]:>{COLUMN}}" for name in order))
     for title, values in rows:
-        print(f"{title:{width}}" + "".join(f"{v:>16}" for v in values))
+        print(f"{title:{width}}" + "".join(f"{v:>{COLUMN}}" for v in values))
     return {title.strip(): dict(zip(order, values)) for title, values in rows}
 
 
@@ -115,20 +113,22 @@ def notes(runs, model, opt, limit):
     dram, host, itme = runs["dram"], opt.host, runs["itme"]
     consumed = model.size / dram.seconds()
     slower = dram.seconds() / (host["decode_s"] / host["decode_tokens"])
-    print(f"""
-Model: {model.size / MB:.0f} MB, F16, {model.layers} layers; {dram.decode_tokens} tokens measured after \
-{dram.warm}, on {dram.threads} threads.
-Limit: {limit['own'] // MIB} MiB that llama.cpp needs beside the model, and {opt.dram // MIB} MiB for the model: as page \
-cache (cgroup memory.max),
-  or as ITME's DRAM budget. ITME has {opt.cxl // MIB} MiB of CXL memory besides; stock Linux would put page cache there only
-  once DRAM is full, so its page cache is kept on DRAM (cpuset.mems). Read-ahead of the stock run: {opt.readahead} KiB.
-Scale: the emulated CPU decodes {slower:.0f} times slower than this machine's, the drive is throttled to match, at
-  {opt.bps / MB:.0f} MB/s: decoding in DRAM consumes {consumed / MB:.0f} MB/s, {consumed / opt.bps:.1f} times that. (A PCIe 5 \
-drive, 14 GB/s, beside two
-  channels of DDR5, 70 GB/s: 5 times.) Every load from emulated CXL memory is trapped, at some 20 MB/s.
-  Compare the columns; the times themselves mean nothing.
-Fault stall: time threads lost in faults, summed over threads. Stock: block I/O and page reclaim, by taskstats; ITME: waits
-  for a fill, by its own count (by taskstats {itme.delayed():.2f}).""")
+    for text in (
+        f"Model: {model.size / MB:.0f} MB, F16, {model.layers} layers. {dram.decode_tokens} tokens measured after "
+        f"{dram.warm}, on {dram.threads} threads.",
+        f"Memory: {limit['own'] // MIB} MiB for what llama.cpp needs beside the model, and {opt.dram // MIB} MiB for the "
+        "model, as page cache (cgroup memory.max) or as ITME's DRAM budget. "
+        f"ITME has {opt.cxl // MIB} MiB of CXL memory besides; stock Linux puts page cache there only when DRAM is full, "
+        "so it is kept on DRAM (cpuset.mems). "
+        f"Read-ahead of the stock run: {opt.readahead} KiB, the best of those tried.",
+        f"Scale: the emulated CPU decodes {slower:.0f} times slower than this machine's. The drive is throttled to "
+        f"{opt.bps / MB:.0f} MB/s; decoding in DRAM consumes {consumed / MB:.0f} MB/s, {consumed / opt.bps:.1f} times that "
+        "(for a PCIe 5 drive beside two channels of DDR5: about 5 times). Each load from emulated CXL memory is trapped, "
+        "so CXL looks slower than it is. Compare the columns; the times themselves mean nothing.",
+        "Fault stall: what threads lost in faults, summed. Stock: block I/O and page reclaim, by taskstats; "
+        f"ITME: waits for a fill, by its own count ({itme.delayed():.2f} by taskstats).",
+    ):
+        print("\n" + textwrap.fill(text, 80, subsequent_indent="  "))
 
 
 def bar(found, colour):
@@ -150,8 +150,7 @@ def picture(runs, model, colour):
     sample = {t: bar({**dict.fromkeys(legend, 0), t: 1}, False)[0] for t in TIERS}
     print("\nWhere each layer lies after the last token  (" + ", ".join(
         f"{sample[t]} {t.upper() if t != 'nvme' else 'NVMe alone'}" for t in TIERS) + ")")
-    print(f"{'':10}" + "  ".join(f"{TITLES[n]:{BAR + 17}}" for n in names))
-    print(f"{'':10}" + "  ".join(f"{'':{BAR}}" + "".join(f"{t.upper():>5}" for t in TIERS) + "  " for n in names))
+    print(f"{'MB':10}" + "  ".join(f"{TITLES[n]:{BAR}}" + "".join(f"{t.upper():>5}" for t in TIERS) for n in names))
     for label, tensors in model.groups():
         line = f"{label:10}"
         for name in names:
@@ -159,9 +158,8 @@ def picture(runs, model, colour):
             for offset, length in tensors:
                 for tier, n in runs[name].lies(offset, length).items():
                     found[tier] += n
-            line += bar(found, colour) + "".join(f"{found[t] / MB:5.1f}" for t in TIERS) + "    "
+            line += bar(found, colour) + "".join(f"{found[t] / MB:5.1f}" for t in TIERS) + "  "
         print(line.rstrip())
-    print(f"{'':10}MB")
 
 
 def main():
