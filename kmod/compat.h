@@ -7,8 +7,8 @@
 
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
-#error "itme needs Linux 6.12 or newer"
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0) || LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#error "itme supports Linux 6.12 only: no other version has been tried yet"
 #endif
 
 #endif /* ITME_COMPAT_H */

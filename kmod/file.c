@@ -19,7 +19,7 @@
 
 static bool begin_demand(struct itme_inode *ino, u32 idx)
 {
-	return !itme_chunk_begin_fill(ino, idx, true) ||
+	return !itme_chunk_begin_fill(ino, idx, true, true) ||
 	       itme_fill(ino, idx, true, ITME_TIER_DRAM);
 }
 
@@ -90,7 +90,9 @@ static vm_fault_t map_locked(struct vm_fault *vmf, struct itme_inode *ino, struc
 /*
  * The wait is done without the mmap lock where the caller allows it, so that
  * other threads can map and unmap meanwhile. The fault is then tried again, and
- * an error that the wait found is reported by that second try.
+ * an error that the wait found is reported by that second try. Not every caller
+ * says that it tries again (populate starts anew), so where the last fill has
+ * failed, the wait is done with the lock, and its result is reported.
  */
 static vm_fault_t itme_fault(struct vm_fault *vmf)
 {
@@ -99,13 +101,15 @@ static vm_fault_t itme_fault(struct vm_fault *vmf)
 	bool random = vmf->vma->vm_flags & VM_RAND_READ;
 	vm_fault_t major = 0;
 	struct folio *folio;
+	bool failed;
 	u32 idx;
 
 	if (vmf->pgoff >= DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE))
 		return VM_FAULT_SIGBUS;
 	idx = itme_chunk_of(ino, vmf->pgoff);
 
-	if (vmf->flags & FAULT_FLAG_TRIED && itme_chunk_error(ino, idx)) {
+	failed = itme_chunk_error(ino, idx);
+	if (failed && vmf->flags & FAULT_FLAG_TRIED) {
 		folio = lock_uptodate(ino, vmf->pgoff);
 		return folio ? map_locked(vmf, ino, folio) : VM_FAULT_SIGBUS;
 	}
@@ -125,7 +129,7 @@ static vm_fault_t itme_fault(struct vm_fault *vmf)
 			return VM_FAULT_OOM;
 		if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 			return VM_FAULT_RETRY | major;
-		if (fault_flag_allow_retry_first(vmf->flags)) {
+		if (fault_flag_allow_retry_first(vmf->flags) && !failed) {
 			get_file(file);
 			release_fault_lock(vmf);
 			wait_filled(ino, idx);
@@ -254,6 +258,7 @@ const struct file_operations itme_file_ops = {
 	.mmap			= itme_mmap,
 	.get_unmapped_area	= thp_get_unmapped_area,
 	.splice_read		= copy_splice_read,
+	.fsync			= noop_fsync,
 	.fadvise		= itme_fadvise,
 	.unlocked_ioctl		= itme_ioctl,
 	.compat_ioctl		= compat_ptr_ioctl,
@@ -280,7 +285,7 @@ static void itme_free_folio(struct folio *folio)
 	itme_tier_uncharge(itme_tier_of(folio_nid(folio)), folio_nr_pages(folio));
 }
 
-/* The kernel moves a folio: compaction, or hot-remove of its node. */
+/* The kernel moves a folio: compaction, NUMA balancing, move_pages(2), hot-remove. */
 static int itme_migrate_folio(struct address_space *mapping, struct folio *dst,
 			      struct folio *src, enum migrate_mode mode)
 {
@@ -292,8 +297,14 @@ static int itme_migrate_folio(struct address_space *mapping, struct folio *dst,
 	if (from != to && !itme_tier_charge(to, nr))
 		return -EAGAIN;
 	err = filemap_migrate_folio(mapping, dst, src, mode);
-	if (from != to)
-		itme_tier_uncharge(err == MIGRATEPAGE_SUCCESS ? from : to, nr);
+	if (from == to)
+		return err;
+	itme_tier_uncharge(err == MIGRATEPAGE_SUCCESS ? from : to, nr);
+	if (err == MIGRATEPAGE_SUCCESS) {
+		struct itme_inode *ino = itme_i(mapping->host);
+
+		itme_chunk_follow(ino, itme_chunk_of(ino, dst->index), to);
+	}
 	return err;
 }
 

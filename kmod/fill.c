@@ -33,6 +33,9 @@
  * @tier: tier the memory comes from
  * @demand: somebody waited for it when it began
  * @placed: @tier is settled
+ * @fell_back: @tier is not the one that was wanted
+ * @charged: pages charged to @tier and not allocated yet
+ * @err: of the last read
  * @small: a folio smaller than the chunk had to do
  * @index: first page not looked at yet
  * @started: ktime, nanoseconds
@@ -47,7 +50,10 @@ struct fill {
 	u8 tier;
 	bool demand;
 	bool placed;
+	bool fell_back;
 	bool small;
+	int err;
+	long charged;
 	pgoff_t index;
 	u64 started;
 	u64 bytes;
@@ -98,74 +104,157 @@ static void fill_end(struct fill *fill, int err)
 			   fill->bytes);
 	if (fill->small)
 		itme_count(ino, ITME_SMALL_FOLIOS, 1);
+	itme_tier_uncharge(fill->tier, fill->charged);
+	if (!fill->demand)
+		atomic_dec(&fs->prefetches);
 	itme_chunk_end_fill(ino, idx, resident, err);
 	mempool_free(fill, fill_pool);
 	iput(&ino->vfs);
 	itme_fs_put(fs);
 }
 
-static int charge(struct fill *fill, long pages)
+/*
+ * The tier cannot give it: CXL, as its budget was lowered or its node went away;
+ * DRAM, as somebody holds all of it. The other one is asked, once.
+ */
+static bool fall_back(struct fill *fill)
+{
+	int other = fill->tier == ITME_TIER_DRAM ? ITME_TIER_CXL : ITME_TIER_DRAM;
+
+	if (fill->fell_back || !atomic_long_read(&itme_tiers[other].budget))
+		return false;
+	itme_tier_uncharge(fill->tier, fill->charged);
+	fill->charged = 0;
+	fill->tier = other;
+	fill->fell_back = true;
+	itme_chunk_replace(fill->ino, fill->idx, other);
+	return true;
+}
+
+static long count_missing(struct fill *fill)
+{
+	struct itme_inode *ino = fill->ino;
+	pgoff_t index = fill->index;
+	pgoff_t end = itme_chunk_start(ino, fill->idx) + itme_chunk_pages(ino, fill->idx);
+	long missing = 0;
+
+	while (index < end) {
+		struct folio *folio = filemap_get_folio(ino->vfs.i_mapping, index);
+
+		if (IS_ERR(folio)) {
+			missing++;
+			index++;
+			continue;
+		}
+		index = folio_next_index(folio);
+		folio_put(folio);
+	}
+	/* See alloc_folio() on the last page of a file. */
+	return missing + (missing & 1);
+}
+
+/*
+ * Room for all that is missing, at once and with no folio locked: of fills that
+ * wait for each other's room, each with a part of what it needs, none would end.
+ */
+static int charge(struct fill *fill)
 {
 	struct itme_fs *fs = fill->ino->fs;
-	unsigned long giveup = jiffies + DEMAND_PATIENCE;
+	unsigned long start = jiffies;
+	long pages = count_missing(fill) - fill->charged;
 
-	while (!itme_tier_charge(fill->tier, pages)) {
+	while (pages > 0 && !itme_tier_charge(fill->tier, pages)) {
 		if (READ_ONCE(fs->stopping))
 			return -EAGAIN;
 		if (itme_evict(fs, fill->tier, fill->demand))
 			continue;
+		if ((fill->tier == ITME_TIER_CXL || (fill->demand && time_after(jiffies, start + HZ))) &&
+		    fall_back(fill)) {
+			pages = count_missing(fill);
+			continue;
+		}
 		if (!fill->demand)
 			return -EAGAIN;
-		if (time_after(jiffies, giveup))
+		if (time_after(jiffies, start + DEMAND_PATIENCE))
 			return -ENOMEM;
 		/* All of it in transit or held: something will come to rest. */
-		wait_event_timeout(fs->pages_wait, itme_tier_room(fill->tier) >= pages, HZ / 50);
+		wait_event_idle_timeout(fs->pages_wait, itme_tier_room(fill->tier) >= pages,
+					HZ / 50);
 	}
+	if (pages > 0)
+		fill->charged += pages;
 	return 0;
 }
 
+static struct folio *try_orders(struct fill *fill, unsigned int max)
+{
+	for (int order = max; order >= 0; order--) {
+		struct folio *folio = itme_tier_alloc(fill->tier, order, false);
+
+		if (!folio && fill->demand && (order == max || !order))
+			folio = itme_tier_alloc(fill->tier, order, true);
+		if (folio) {
+			fill->small |= order < max;
+			return folio;
+		}
+	}
+	return NULL;
+}
+
 /*
- * The largest folio that may be had at @index, with its room charged. Smaller
- * ones when memory is fragmented; when there is none at all, chunks of our own
- * leave for it, and a fill that nobody waits for is given up.
+ * The largest folio that may be had at @index. Smaller ones when memory is
+ * fragmented; when there is none at all, chunks of our own leave for it, and a
+ * fill that nobody waits for is given up. Without @may_wait, -EAGAIN instead.
  */
-static struct folio *alloc_folio(struct fill *fill, pgoff_t index, pgoff_t end)
+static struct folio *alloc_folio(struct fill *fill, pgoff_t index, pgoff_t end, bool may_wait)
 {
 	struct itme_fs *fs = fill->ino->fs;
 	unsigned long giveup = jiffies + DEMAND_PATIENCE;
 	unsigned int max = min_t(unsigned int, ilog2(end - index),
 				 ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT);
-	struct folio *folio;
-	int order, err;
 
 	if (index)
 		max = min_t(unsigned int, max, __ffs(index));
+	/*
+	 * The last page of a file comes with one more, when it may: single pages
+	 * wait on a CPU's queue for the LRU, and look held by somebody meanwhile.
+	 */
+	if (end - index == 1 && !(index & 1))
+		max = 1;
 	for (;;) {
-		for (order = max; order >= 0; order--) {
-			err = charge(fill, 1L << order);
+		struct folio *folio;
+		int err;
+
+		/* The kernel may have taken pages since they were counted. */
+		if (fill->charged < 1L << max) {
+			err = may_wait ? charge(fill) : -EAGAIN;
 			if (err)
 				return ERR_PTR(err);
-			folio = itme_tier_alloc(fill->tier, order, false);
-			if (!folio && fill->demand && (order == max || !order))
-				folio = itme_tier_alloc(fill->tier, order, true);
-			if (folio) {
-				fill->small |= order < max;
-				return folio;
-			}
-			itme_tier_uncharge(fill->tier, 1L << order);
+			while (max && fill->charged < 1L << max)
+				max--;
 		}
+		folio = try_orders(fill, max);
+		if (folio) {
+			fill->charged -= folio_nr_pages(folio);
+			return folio;
+		}
+		if (!may_wait)
+			return ERR_PTR(-EAGAIN);
 		itme_count(fill->ino, ITME_ALLOC_FAILS, 1);
+		if (fall_back(fill))
+			continue;
 		if (!fill->demand || READ_ONCE(fs->stopping))
 			return ERR_PTR(-EAGAIN);
 		if (time_after(jiffies, giveup))
 			return ERR_PTR(-ENOMEM);
 		if (!itme_evict(fs, fill->tier, true))
-			wait_event_timeout(fs->pages_wait, READ_ONCE(fs->stopping), HZ / 50);
+			wait_event_idle_timeout(fs->pages_wait, READ_ONCE(fs->stopping), HZ / 50);
 	}
 }
 
 /* A locked folio at @index that is not uptodate; NULL when the page is there. */
-static struct folio *get_missing(struct fill *fill, pgoff_t index, pgoff_t end, pgoff_t *next)
+static struct folio *get_missing(struct fill *fill, pgoff_t index, pgoff_t end, bool may_wait,
+				 pgoff_t *next)
 {
 	struct address_space *mapping = fill->ino->vfs.i_mapping;
 	struct folio *folio;
@@ -181,7 +270,7 @@ static struct folio *get_missing(struct fill *fill, pgoff_t index, pgoff_t end, 
 			folio_put(folio);
 			return NULL;
 		}
-		folio = alloc_folio(fill, index, end);
+		folio = alloc_folio(fill, index, end, may_wait);
 		if (IS_ERR(folio))
 			return folio;
 		err = filemap_add_folio(mapping, folio, index,
@@ -190,7 +279,7 @@ static struct folio *get_missing(struct fill *fill, pgoff_t index, pgoff_t end, 
 			*next = folio_next_index(folio);
 			return folio;
 		}
-		itme_tier_uncharge(fill->tier, folio_nr_pages(folio));
+		fill->charged += folio_nr_pages(folio);
 		folio_put(folio);
 		if (err != -EEXIST)
 			return ERR_PTR(fill->demand ? err : -EAGAIN);
@@ -245,11 +334,15 @@ static void read_done(struct itme_read *read)
 	}
 out:
 	end_run(fill, !err);
-	if (err)
-		fill_end(fill, err);
-	else
-		/* Not here: it may wait for room, and completions make room. */
-		queue_work(fill->demand ? ino->fs->demand_wq : ino->fs->prefetch_wq, &fill->work);
+	fill->err = err;
+	/*
+	 * On to the next step, also for the end. Not here, for two reasons: a step
+	 * may wait for room, which completions make; and the step that submitted
+	 * the read may still be in it, as file systems look at the kiocb once more
+	 * after they have queued it. A work item runs once at a time, so the next
+	 * step, which may free the kiocb, waits until that one has returned.
+	 */
+	queue_work(fill->demand ? ino->fs->demand_wq : ino->fs->prefetch_wq, &fill->work);
 }
 
 static void start_read(struct fill *fill, pgoff_t first, pgoff_t next, unsigned int nr)
@@ -284,15 +377,20 @@ static void fill_step(struct work_struct *work)
 	pgoff_t index = fill->index;
 	pgoff_t first = index;
 	unsigned int nr = 0;
-	int err = 0;
+	int err = fill->err;
 
-	if (!fill->placed) {
+	if (!err && !fill->placed) {
 		fill->tier = itme_chunk_place(ino, fill->idx, fill->tier, earns_main(fill));
 		fill->placed = true;
+		err = charge(fill);
+	}
+	if (err) {
+		fill_end(fill, err);
+		return;
 	}
 	while (index < end && nr < RUN_FOLIOS) {
 		pgoff_t next;
-		struct folio *folio = get_missing(fill, index, end, &next);
+		struct folio *folio = get_missing(fill, index, end, !nr, &next);
 
 		if (IS_ERR(folio)) {
 			err = PTR_ERR(folio);
@@ -337,6 +435,8 @@ bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
 		itme_chunk_end_fill(ino, idx, false, -EAGAIN);
 		return false;
 	}
+	if (!demand)
+		atomic_inc(&fs->prefetches);
 	ihold(&ino->vfs);
 	fill->ino = ino;
 	fill->idx = idx;
@@ -344,6 +444,9 @@ bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
 	fill->demand = demand;
 	fill->placed = false;
 	fill->small = false;
+	fill->fell_back = false;
+	fill->charged = 0;
+	fill->err = 0;
 	fill->index = itme_chunk_start(ino, idx);
 	fill->started = ktime_get_ns();
 	fill->bytes = 0;
@@ -360,7 +463,7 @@ bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
 void itme_prefetch(struct itme_inode *ino, struct itme_range range)
 {
 	for (u32 i = range.start; i < range.start + range.nr; i++)
-		if (itme_chunk_begin_fill(ino, i, false) &&
+		if (itme_chunk_begin_fill(ino, i, false, !itme_whole(ino, i)) &&
 		    !itme_fill(ino, i, false, ITME_TIER_DRAM))
 			break;
 }

@@ -9,8 +9,10 @@
 
 #include "itme.h"
 
-/* Fills of one WILLNEED that may be under way at a time. */
+/* Fills that WILLNEEDs may add to: enough for a drive, few enough for a reader. */
 #define WILLNEED_DEPTH	32
+/* WILLNEEDs that wait for their turn; further ones come to nothing. */
+#define WILLNEED_QUEUE	256
 
 /**
  * struct willneed - a range that is being read in
@@ -50,22 +52,21 @@ static void willneed_work(struct work_struct *work)
 	struct itme_inode *ino = will->ino;
 	struct itme_fs *fs = ino->fs;
 
-	while (will->next < will->end && !READ_ONCE(fs->stopping)) {
+	for (; will->next < will->end; will->next++) {
 		int tier = will->left[ITME_TIER_DRAM] ? ITME_TIER_DRAM : ITME_TIER_CXL;
 
-		if (!will->left[tier])
+		wait_event_idle(fs->inflight_wait, atomic_read(&fs->prefetches) < WILLNEED_DEPTH ||
+				READ_ONCE(fs->stopping));
+		if (!will->left[tier] || READ_ONCE(fs->stopping))
 			break;
-		if (itme_chunk_begin_fill(ino, will->next, false)) {
+		if (itme_chunk_begin_fill(ino, will->next, false, !itme_whole(ino, will->next))) {
 			will->left[tier]--;
 			itme_fill(ino, will->next, false, tier);
 		}
-		will->next++;
-		/* Ours is one of the inflight. */
-		wait_event(fs->inflight_wait, atomic_read(&fs->inflight) <= WILLNEED_DEPTH ||
-			   READ_ONCE(fs->stopping));
 		cond_resched();
 	}
 	kfree(will);
+	atomic_dec(&fs->willneeds);
 	iput(&ino->vfs);
 	itme_fs_put(fs);
 }
@@ -82,16 +83,17 @@ static u32 bound(struct itme_inode *ino, int tier)
 
 static u32 willneed(struct itme_inode *ino, struct itme_range range, u32 tier)
 {
+	struct itme_fs *fs = ino->fs;
 	struct willneed *will;
 	u32 n = 0;
 
-	if (!range.nr || !itme_fs_get(ino->fs))
+	if (!range.nr || !itme_fs_get(fs))
 		return 0;
 	will = kzalloc(sizeof(*will), GFP_KERNEL);
-	if (!will) {
-		itme_fs_put(ino->fs);
-		return 0;
-	}
+	if (!will)
+		goto put;
+	if (atomic_inc_return(&fs->willneeds) > WILLNEED_QUEUE)
+		goto full;
 	will->next = range.start;
 	will->end = range.start + range.nr;
 	for (u32 t = 0; t < ITME_MEM_TIERS; t++) {
@@ -102,17 +104,24 @@ static u32 willneed(struct itme_inode *ino, struct itme_range range, u32 tier)
 	ihold(&ino->vfs);
 	will->ino = ino;
 	INIT_WORK(&will->work, willneed_work);
-	queue_work(ino->fs->prefetch_wq, &will->work);
+	queue_work(fs->hint_wq, &will->work);
 	return min(n, range.nr);
+full:
+	atomic_dec(&fs->willneeds);
+	kfree(will);
+put:
+	itme_fs_put(fs);
+	return 0;
 }
 
 /* Have a chunk in memory, and wait for it. */
 static int bring_in(struct itme_inode *ino, u32 idx, int tier)
 {
+	bool whole = itme_whole(ino, idx);
 	int err;
 
-	if (READ_ONCE(ino->chunks[idx].state) != ITME_RESIDENT &&
-	    itme_chunk_begin_fill(ino, idx, true) && !itme_fill(ino, idx, true, tier))
+	if (!whole && itme_chunk_begin_fill(ino, idx, true, true) &&
+	    !itme_fill(ino, idx, true, tier))
 		return -ENOMEM;
 	err = itme_chunk_wait(ino, idx);
 	return err ?: itme_chunk_error(ino, idx);
@@ -146,10 +155,19 @@ static bool page_out(struct itme_inode *ino, u32 idx, u32 tier)
 	return itme_drop(ino, idx);
 }
 
-static bool heat(struct itme_inode *ino, u32 idx, u32 tier)
+/* Pages that can be hot in a tier; more would only push out one another. */
+static long hot_room(struct itme_inode *ino, int tier)
 {
-	int to = tier == ITME_TIER_ANY ? ITME_TIER_DRAM : tier;
+	long budget = atomic_long_read(&itme_tiers[tier].budget);
 
+	return itme_policy_stay_max(tier, budget) - READ_ONCE(ino->fs->queues[tier].pinned);
+}
+
+static bool heat(struct itme_inode *ino, u32 idx, int to, long *room)
+{
+	*room -= itme_chunk_pages(ino, idx);
+	if (*room < 0)
+		return false;
 	if (bring_in(ino, idx, to) || !move_to(ino, idx, to))
 		return false;
 	itme_chunk_set_hot(ino, idx);
@@ -248,10 +266,12 @@ static int check(struct itme_inode *ino, const struct itme_advise *arg, u64 *len
  */
 int itme_advise(struct itme_inode *ino, struct itme_advise *arg)
 {
+	int tier = arg->tier == ITME_TIER_ANY ? ITME_TIER_DRAM : arg->tier;
 	bool inside = arg->advice == ITME_ADVICE_COLD || arg->advice == ITME_ADVICE_PAGEOUT ||
 		      arg->advice == ITME_ADVICE_UNPIN;
 	struct itme_range range;
 	u64 length, done = 0;
+	long room;
 	int err;
 
 	err = check(ino, arg, &length);
@@ -264,7 +284,7 @@ int itme_advise(struct itme_inode *ino, struct itme_advise *arg)
 	range = chunks_of(ino, arg->offset, length, inside);
 
 	if (arg->advice == ITME_ADVICE_PIN) {
-		err = pin(ino, range, arg->tier == ITME_TIER_ANY ? ITME_TIER_DRAM : arg->tier);
+		err = pin(ino, range, tier);
 		if (err)
 			return err;
 	}
@@ -274,9 +294,12 @@ int itme_advise(struct itme_inode *ino, struct itme_advise *arg)
 		return 0;
 	}
 
+	room = arg->advice == ITME_ADVICE_HOT ? hot_room(ino, tier) : 0;
 	for (u32 idx = range.start; idx < range.start + range.nr; idx++) {
 		bool ok = true;
 
+		if (signal_pending(current))
+			return -EINTR;
 		switch (arg->advice) {
 		case ITME_ADVICE_COLD:
 			ok = itme_chunk_set_cold(ino, idx);
@@ -285,7 +308,7 @@ int itme_advise(struct itme_inode *ino, struct itme_advise *arg)
 			ok = page_out(ino, idx, arg->tier);
 			break;
 		case ITME_ADVICE_HOT:
-			ok = heat(ino, idx, arg->tier);
+			ok = heat(ino, idx, tier, &room);
 			break;
 		case ITME_ADVICE_UNPIN:
 			itme_chunk_unpin(ino, idx);
@@ -293,8 +316,6 @@ int itme_advise(struct itme_inode *ino, struct itme_advise *arg)
 		}
 		if (ok)
 			done += itme_chunk_bytes(ino, idx);
-		if (signal_pending(current))
-			return -EINTR;
 		cond_resched();
 	}
 	arg->done = min(done, length);

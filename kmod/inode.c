@@ -237,7 +237,7 @@ static struct inode *new_object(struct super_block *sb, struct file *lower, cons
 	ino->fs = itme_sb(sb);
 	ino->chunk_shift = ilog2(chunk_size);
 	inode->i_ino = get_next_ino();
-	inode->i_mode = S_IFREG | (lower_inode->i_mode & 0444);
+	inode->i_mode = S_IFREG | (lower_inode->i_mode & 0555);
 	inode->i_uid = lower_inode->i_uid;
 	inode->i_gid = lower_inode->i_gid;
 	inode->i_op = &file_inode_ops;
@@ -258,7 +258,11 @@ static struct inode *new_object(struct super_block *sb, struct file *lower, cons
 		goto put;
 	ino->nr_chunks = nr;
 	err = -ENOMEM;
-	ino->chunks = kvcalloc(nr, sizeof(*ino->chunks), GFP_KERNEL);
+	/* kvcalloc() refuses more than 2 GiB, a few TiB of file in small chunks. */
+	if (nr > SZ_16M)
+		ino->chunks = vcalloc(nr, sizeof(*ino->chunks));
+	else
+		ino->chunks = kvcalloc(nr, sizeof(*ino->chunks), GFP_KERNEL);
 	ino->name = kstrdup(name, GFP_KERNEL);
 	if (!ino->chunks || !ino->name)
 		goto put;
@@ -284,6 +288,9 @@ static int check_lower(struct super_block *sb, struct file *lower)
 
 	if (!(lower->f_mode & FMODE_READ))
 		return -EBADF;
+	/* A memfd does not count its writers, so not even by such a descriptor. */
+	if (lower->f_mode & FMODE_WRITE)
+		return -ETXTBSY;
 	if (inode->i_sb == sb ||
 	    inode->i_sb->s_stack_depth + 1 > FILESYSTEM_MAX_STACK_DEPTH)
 		return -ELOOP;

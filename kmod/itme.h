@@ -79,15 +79,20 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @sb: its super block
  * @lock: see above
  * @queues: resident chunks by tier, under @lock
- * @objects: inodes by number, until evicted; changed under @lock
+ * @objects: inodes by number, until evicted. Entered under the root's inode lock,
+ *	seen and erased under @lock
  * @next_id: where the search for a free number starts
  * @budget_lock: see above
- * @pages_wait: woken when pages came free or a chunk may leave
+ * @pages_wait: woken when a chunk has come to rest or left, or a budget changed;
+ *	who waits also looks by himself now and then, as the kernel frees pages too
  * @inflight: work items that hold an inode
- * @inflight_wait: woken when @inflight falls
+ * @prefetches: those of them that fill and are not waited for
+ * @willneeds: those of them that work on a WILLNEED
+ * @inflight_wait: woken when @inflight or @prefetches falls
  * @stopping: no new work; unmount is under way
  * @demand_wq: fills somebody waits for
  * @prefetch_wq: fills nobody waits for
+ * @hint_wq: WILLNEEDs, one after the other
  * @done_wq: completions of reads; never blocked by a fill that waits for room
  * @evict_wq: makes room for the shrinker
  * @evict_work: the worker of @evict_wq
@@ -108,10 +113,13 @@ struct itme_fs {
 	struct mutex budget_lock;
 	wait_queue_head_t pages_wait;
 	atomic_t inflight;
+	atomic_t prefetches;
+	atomic_t willneeds;
 	wait_queue_head_t inflight_wait;
 	bool stopping;
 	struct workqueue_struct *demand_wq;
 	struct workqueue_struct *prefetch_wq;
+	struct workqueue_struct *hint_wq;
 	struct workqueue_struct *done_wq;
 	struct workqueue_struct *evict_wq;
 	struct work_struct evict_work;
@@ -223,9 +231,11 @@ u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res)
 void itme_query_object(struct itme_inode *ino, struct itme_object *obj);
 
 /* residency.c */
-bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand);
+bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand, bool hole);
 bool itme_chunk_fits_main(struct itme_inode *ino, u32 idx);
 int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, bool force_main);
+void itme_chunk_replace(struct itme_inode *ino, u32 idx, int tier);
+void itme_chunk_follow(struct itme_inode *ino, u32 idx, int tier);
 void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err);
 bool itme_chunk_begin_leave(struct itme_inode *ino, u32 idx);
 void itme_chunk_end_leave(struct itme_inode *ino, u32 idx, int tier, bool held);
@@ -246,6 +256,7 @@ bool itme_chunk_unpin(struct itme_inode *ino, u32 idx);
 struct itme_chunk itme_chunk_peek(struct itme_inode *ino, u32 idx);
 struct itme_inode *itme_chunk_sample(struct itme_fs *fs, int tier, u32 *idx, bool *touched,
 				     u32 *heat);
+bool itme_chunk_may_hold(struct itme_inode *ino, u32 idx);
 void itme_chunks_retry_held(struct itme_fs *fs);
 void itme_chunks_forget(struct itme_inode *ino);
 
@@ -256,6 +267,7 @@ bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier);
 void itme_prefetch(struct itme_inode *ino, struct itme_range range);
 
 /* mover.c */
+bool itme_whole(struct itme_inode *ino, u32 idx);
 bool itme_mlocked(struct itme_inode *ino, u32 idx);
 bool itme_drop(struct itme_inode *ino, u32 idx);
 bool itme_move(struct itme_inode *ino, u32 idx, int tier);

@@ -25,11 +25,35 @@ static int invalidate(struct itme_inode *ino, u32 idx)
 }
 
 /**
+ * itme_whole - is every page of a chunk in the page cache?
+ * @ino: file
+ * @idx: chunk
+ *
+ * The kernel may have taken some of a resident one. A snapshot.
+ */
+bool itme_whole(struct itme_inode *ino, u32 idx)
+{
+	pgoff_t index = itme_chunk_start(ino, idx);
+	pgoff_t end = index + itme_chunk_pages(ino, idx);
+
+	while (index < end) {
+		struct folio *folio = filemap_get_folio(ino->vfs.i_mapping, index);
+
+		if (IS_ERR(folio))
+			return false;
+		index = folio_next_index(folio);
+		folio_put(folio);
+	}
+	return true;
+}
+
+/**
  * itme_mlocked - has somebody locked a part of a chunk in memory?
  * @ino: file
  * @idx: chunk
  *
- * Unmapping would undo what mlock(2) promised, so such a chunk stays.
+ * Unmapping would undo what mlock(2) promised, so such a chunk stays, as long as
+ * what stays leaves room for the rest.
  */
 bool itme_mlocked(struct itme_inode *ino, u32 idx)
 {
@@ -44,7 +68,7 @@ bool itme_mlocked(struct itme_inode *ino, u32 idx)
 			locked |= folio_test_mlocked(batch.folios[i]);
 		folio_batch_release(&batch);
 	}
-	return locked;
+	return locked && itme_chunk_may_hold(ino, idx);
 }
 
 /**
@@ -94,31 +118,106 @@ uncharge:
 
 /*
  * Between the removal of the old folio and the adding of the new one the page is
- * missing; whoever wants it finds the chunk ITME_BUSY and waits for the mover.
+ * missing; whoever wants it finds the chunk ITME_BUSY and waits for the mover. If
+ * the adding fails, it stays missing, and is read again when it is wanted.
  */
-static bool move_folio(struct itme_inode *ino, struct folio *src, int tier)
+static int move_folio(struct itme_inode *ino, struct folio *src, int tier)
 {
 	struct address_space *mapping = ino->vfs.i_mapping;
 	long nr = folio_nr_pages(src);
 	pgoff_t index = src->index;
 	struct folio *dst;
+	int err;
 
 	dst = copy_to(src, tier);
 	/* Our reference is one more than itme_release_folio() allows. */
 	folio_put(src);
 	if (!dst)
-		return false;
-	if (invalidate_inode_pages2_range(mapping, index, index + nr - 1))
-		goto undo;
-	if (filemap_add_folio(mapping, dst, index, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN))
-		goto undo;
-	folio_unlock(dst);
+		return -ENOMEM;
+	err = invalidate_inode_pages2_range(mapping, index, index + nr - 1);
+	if (!err)
+		err = filemap_add_folio(mapping, dst, index,
+					GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+	if (err)
+		itme_tier_uncharge(tier, nr);
+	else
+		folio_unlock(dst);
 	folio_put(dst);
-	return true;
-undo:
-	folio_put(dst);
-	itme_tier_uncharge(tier, nr);
-	return false;
+	return err;
+}
+
+/**
+ * struct move - a chunk being moved
+ * @work: where the caller has a memory cgroup
+ * @ino: file
+ * @idx: chunk, ITME_BUSY by the caller
+ * @tier: where to
+ * @moved: out, bytes
+ * @err: out, 0, -EBUSY held by somebody, -ENOMEM no room or memory there
+ */
+struct move {
+	struct work_struct work;
+	struct itme_inode *ino;
+	u32 idx;
+	int tier;
+	u64 moved;
+	int err;
+};
+
+static void move_folios(struct move *m)
+{
+	struct itme_inode *ino = m->ino;
+	pgoff_t index = itme_chunk_start(ino, m->idx);
+	pgoff_t end = index + itme_chunk_pages(ino, m->idx);
+
+	while (!m->err && index < end) {
+		struct folio *folio = filemap_get_folio(ino->vfs.i_mapping, index);
+		size_t size;
+
+		if (IS_ERR(folio)) {
+			index++;
+			continue;
+		}
+		index = folio_next_index(folio);
+		if (!folio_test_uptodate(folio) || itme_tier_of(folio_nid(folio)) == m->tier) {
+			folio_put(folio);
+			continue;
+		}
+		size = folio_size(folio);
+		m->err = move_folio(ino, folio, m->tier);
+		if (!m->err)
+			m->moved += size;
+		cond_resched();
+	}
+}
+
+static void move_work(struct work_struct *work)
+{
+	move_folios(container_of(work, struct move, work));
+}
+
+/* The chunk stays ITME_BUSY. New folios are charged to the root cgroup, as in a fill. */
+static int move_chunk(struct itme_inode *ino, u32 idx, int tier)
+{
+	struct itme_chunk c = itme_chunk_peek(ino, idx);
+	struct move m = { .ino = ino, .idx = idx, .tier = tier };
+
+	if (itme_mlocked(ino, idx)) {
+		m.err = -EBUSY;
+	} else if (current->mm) {
+		INIT_WORK_ONSTACK(&m.work, move_work);
+		queue_work(system_unbound_wq, &m.work);
+		flush_work(&m.work);
+		destroy_work_on_stack(&m.work);
+	} else {
+		move_folios(&m);
+	}
+	trace_itme_move(ino, idx, c.tier, tier, !m.err);
+	if (m.moved)
+		itme_count(ino, tier == ITME_TIER_DRAM ? ITME_PROMOTED : ITME_DEMOTED, m.moved);
+	if (m.err == -EBUSY)
+		itme_count(ino, ITME_BUSY_FAILS, 1);
+	return m.err;
 }
 
 /**
@@ -131,36 +230,11 @@ undo:
  */
 bool itme_move(struct itme_inode *ino, u32 idx, int tier)
 {
-	pgoff_t index = itme_chunk_start(ino, idx);
-	pgoff_t end = index + itme_chunk_pages(ino, idx);
-	struct itme_chunk c = itme_chunk_peek(ino, idx);
-	bool ok = !itme_mlocked(ino, idx);
-	u64 moved = 0;
+	int from = itme_chunk_peek(ino, idx).tier;
+	int err = move_chunk(ino, idx, tier);
 
-	while (ok && index < end) {
-		struct folio *folio = filemap_get_folio(ino->vfs.i_mapping, index);
-
-		if (IS_ERR(folio)) {
-			index++;
-			continue;
-		}
-		index = folio_next_index(folio);
-		if (!folio_test_uptodate(folio) || itme_tier_of(folio_nid(folio)) == tier) {
-			folio_put(folio);
-			continue;
-		}
-		moved += folio_size(folio);
-		ok = move_folio(ino, folio, tier);
-		cond_resched();
-	}
-
-	trace_itme_move(ino, idx, c.tier, tier, ok);
-	if (ok)
-		itme_count(ino, tier == ITME_TIER_DRAM ? ITME_PROMOTED : ITME_DEMOTED, moved);
-	else
-		itme_count(ino, ITME_BUSY_FAILS, 1);
-	itme_chunk_end_leave(ino, idx, ok ? tier : c.tier, !ok);
-	return ok;
+	itme_chunk_end_leave(ino, idx, err ? from : tier, err == -EBUSY);
+	return !err;
 }
 
 /* Room in CXL for a chunk that leaves DRAM, at most at the cost of a colder one. */
@@ -185,13 +259,19 @@ static bool room_below(struct itme_fs *fs, long pages, u32 interval)
 static long leave(struct itme_fs *fs, struct itme_inode *ino, u32 idx, int tier)
 {
 	long pages = itme_chunk_pages(ino, idx);
+	int err = -ENOMEM;
 	bool gone;
 
 	if (tier == ITME_TIER_DRAM && itme_chunk_demotable(ino, idx) &&
 	    room_below(fs, pages, itme_chunk_interval(ino, idx)))
-		gone = itme_move(ino, idx, ITME_TIER_CXL);
-	else
+		err = move_chunk(ino, idx, ITME_TIER_CXL);
+	if (err == -ENOMEM) {
+		/* No place below, or not after all: its nodes may be full or gone. */
 		gone = itme_drop(ino, idx);
+	} else {
+		gone = !err;
+		itme_chunk_end_leave(ino, idx, gone ? ITME_TIER_CXL : tier, !gone);
+	}
 	itme_inode_put(ino);
 	return gone ? pages : 0;
 }

@@ -29,6 +29,20 @@ long itme_policy_ring(long budget)
 }
 
 /**
+ * itme_policy_stay_max - what may be kept from leaving a tier
+ * @tier: memory tier, 0 is DRAM
+ * @budget: of the tier, pages
+ *
+ * In DRAM the ring stays free, or nobody could read anything any more.
+ *
+ * Return: pages
+ */
+long itme_policy_stay_max(int tier, long budget)
+{
+	return tier ? budget : budget - itme_policy_ring(budget);
+}
+
+/**
  * itme_policy_fits_main - is there room in main, beside the ring and the pinned?
  * @q: queues of DRAM
  * @budget: of the tier, pages
@@ -38,12 +52,13 @@ long itme_policy_ring(long budget)
  */
 bool itme_policy_fits_main(const struct itme_queues *q, long budget, long pages)
 {
-	return q->main.pages + q->pinned + pages <= budget - itme_policy_ring(budget);
+	return q->main.pages + q->held.pages + q->pinned + pages <=
+	       budget - itme_policy_ring(budget);
 }
 
 static bool can_leave(const struct itme_chunk *c)
 {
-	return c->state == ITME_RESIDENT && !(c->flags & (ITME_C_HELD | ITME_C_PINNED));
+	return c->state == ITME_RESIDENT;
 }
 
 /**

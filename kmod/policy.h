@@ -40,7 +40,7 @@ enum itme_state {
 #define ITME_C_UNTOUCHED	0x02	/* nobody has used it since the fill  */
 #define ITME_C_PREFETCH		0x04	/* the fill was not waited for        */
 #define ITME_C_PINNED		0x08	/* ITME_ADVICE_PIN: on no queue       */
-#define ITME_C_HELD		0x10	/* could not leave at the last try    */
+#define ITME_C_HELD		0x10	/* could not leave: on the held queue */
 #define ITME_C_COLD		0x20	/* said to be cold: never demoted     */
 #define ITME_C_EIO		0x40	/* the last fill failed: drive        */
 #define ITME_C_ENOMEM		0x80	/* the last fill failed: no memory    */
@@ -53,7 +53,8 @@ enum itme_state {
  * @object: number of the file
  * @state: enum itme_state
  * @flags: ITME_C_*
- * @tier: where its room is charged, while not absent
+ * @tier: whose queue it is on, while not absent. Its memory is there too, but for
+ *	what the kernel has moved by itself; room is charged by folio and node.
  * @heat: rounds of the sampler in a row that saw it touched
  * @young: touched since the sampler looked. It and @stamp are written without
  *	the lock by whoever touches; a lost update only makes a guess older.
@@ -78,14 +79,15 @@ struct itme_queue {
  * struct itme_queues - the chunks of one tier
  * @main: what stays
  * @ring: what passes through; newest at the head
- * @pinned: pages under ITME_ADVICE_PIN, on neither queue
- * @held: pages that could not leave at the last try
+ * @held: what could not leave at the last try, from either; set aside so that a
+ *	search does not meet it again at once
+ * @pinned: pages under ITME_ADVICE_PIN, on no queue
  */
 struct itme_queues {
 	struct itme_queue main;
 	struct itme_queue ring;
+	struct itme_queue held;
 	long pinned;
-	long held;
 };
 
 /* Units of stamp and interval a second: 1 ms, nearly. */
@@ -104,6 +106,7 @@ static inline u32 itme_age(u32 stamp, u32 now)
 }
 
 long itme_policy_ring(long budget);
+long itme_policy_stay_max(int tier, long budget);
 bool itme_policy_fits_main(const struct itme_queues *q, long budget, long pages);
 struct itme_chunk *itme_policy_colder(struct itme_queue *main, u32 interval, u32 now);
 struct itme_chunk *itme_policy_victim(struct itme_queues *q, long budget, bool demand, u32 now);

@@ -36,6 +36,8 @@ static struct itme_queue *queue_of(struct itme_fs *fs, const struct itme_chunk *
 {
 	struct itme_queues *q = &fs->queues[c->tier];
 
+	if (c->flags & ITME_C_HELD)
+		return &q->held;
 	return c->flags & ITME_C_RING ? &q->ring : &q->main;
 }
 
@@ -59,16 +61,13 @@ static void dequeue(struct itme_inode *ino, struct itme_chunk *c)
 	long pages = itme_chunk_pages(ino, c - ino->chunks);
 
 	lockdep_assert_held(&fs->lock);
-	if (c->flags & ITME_C_HELD) {
-		fs->queues[c->tier].held -= pages;
-		c->flags &= ~ITME_C_HELD;
-	}
 	if (c->flags & ITME_C_PINNED) {
 		fs->queues[c->tier].pinned -= pages;
 	} else if (!list_empty(&c->node)) {
 		list_del_init(&c->node);
 		queue_of(fs, c)->pages -= pages;
 	}
+	c->flags &= ~ITME_C_HELD;
 }
 
 static bool in_transit(u8 state)
@@ -99,11 +98,12 @@ static void wake_waiters(struct itme_inode *ino, struct itme_chunk *c)
  * itme_chunk_begin_fill - become the one who fills a chunk
  * @ino: file
  * @idx: chunk
- * @demand: somebody waits for it, and has found a page missing
+ * @demand: somebody waits for it
+ * @hole: the caller has found a page missing, so do it also when RESIDENT
  *
  * Return: true when the caller now has to fill it and call itme_chunk_end_fill()
  */
-bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand)
+bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand, bool hole)
 {
 	struct itme_chunk *c = &ino->chunks[idx];
 	struct itme_fs *fs = ino->fs;
@@ -120,8 +120,8 @@ bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand)
 		begun = true;
 		break;
 	case ITME_RESIDENT:
-		/* A hole: its place in the queue stays. */
-		begun = demand;
+		/* Its place in the queue stays. */
+		begun = hole;
 		break;
 	case ITME_FILLING:
 		late = demand && (c->flags & ITME_C_PREFETCH);
@@ -192,6 +192,49 @@ int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, bool force_main)
 	}
 	spin_unlock(&fs->lock);
 	return tier;
+}
+
+static void change_tier(struct itme_inode *ino, struct itme_chunk *c, int tier)
+{
+	dequeue(ino, c);
+	c->tier = tier;
+	c->heat = 0;
+	c->flags &= ~ITME_C_RING;
+	if (tier == ITME_TIER_DRAM && !fits_main(ino, c - ino->chunks))
+		c->flags |= ITME_C_RING;
+	enqueue(ino, c);
+}
+
+/**
+ * itme_chunk_replace - the tier cannot give the memory, take the other
+ * @ino: file
+ * @idx: chunk, ITME_FILLING by the caller
+ * @tier: the other
+ */
+void itme_chunk_replace(struct itme_inode *ino, u32 idx, int tier)
+{
+	spin_lock(&ino->fs->lock);
+	change_tier(ino, &ino->chunks[idx], tier);
+	spin_unlock(&ino->fs->lock);
+}
+
+/**
+ * itme_chunk_follow - the kernel has moved a folio of it to another tier
+ * @ino: file
+ * @idx: chunk
+ * @tier: where to
+ *
+ * The chunk goes to the queues of that tier, so that who needs room there finds
+ * it. One in transit is placed by the one who owns it.
+ */
+void itme_chunk_follow(struct itme_inode *ino, u32 idx, int tier)
+{
+	struct itme_chunk *c = &ino->chunks[idx];
+
+	spin_lock(&ino->fs->lock);
+	if (c->state == ITME_RESIDENT && c->tier != tier)
+		change_tier(ino, c, tier);
+	spin_unlock(&ino->fs->lock);
 }
 
 /**
@@ -273,16 +316,13 @@ void itme_chunk_end_leave(struct itme_inode *ino, u32 idx, int tier, bool held)
 		set_state(ino, c, ITME_ABSENT);
 	} else {
 		if (tier != c->tier) {
-			dequeue(ino, c);
-			c->tier = tier;
-			c->heat = 0;
-			c->flags &= ~ITME_C_RING;
+			change_tier(ino, c, tier);
 			WRITE_ONCE(c->young, 0);
-			enqueue(ino, c);
 		}
 		if (held && !(c->flags & (ITME_C_HELD | ITME_C_PINNED))) {
+			dequeue(ino, c);
 			c->flags |= ITME_C_HELD;
-			fs->queues[tier].held += itme_chunk_pages(ino, idx);
+			enqueue(ino, c);
 		}
 		set_state(ino, c, ITME_RESIDENT);
 	}
@@ -304,14 +344,13 @@ static struct itme_inode *hold_inode(struct itme_fs *fs, const struct itme_chunk
 
 static struct itme_inode *begin_victim(struct itme_fs *fs, struct itme_chunk *c, u32 *idx)
 {
-	struct itme_inode *ino;
+	struct itme_inode *ino = hold_inode(fs, c);
 
-	if (!c)
+	if (!ino) {
+		/* Its inode is being evicted, it leaves by that. Look elsewhere. */
+		list_move(&c->node, &queue_of(fs, c)->list);
 		return NULL;
-	/* One whose inode is being evicted leaves by that. */
-	ino = hold_inode(fs, c);
-	if (!ino)
-		return NULL;
+	}
 	*idx = c - ino->chunks;
 	begin_leave(ino, c);
 	return ino;
@@ -329,11 +368,16 @@ static struct itme_inode *begin_victim(struct itme_fs *fs, struct itme_chunk *c,
 struct itme_inode *itme_chunk_begin_victim(struct itme_fs *fs, int tier, bool demand, u32 *idx)
 {
 	long budget = atomic_long_read(&itme_tiers[tier].budget);
-	struct itme_inode *ino;
+	struct itme_inode *ino = NULL;
+	struct itme_chunk *c;
+	int tries = 64;
 
 	spin_lock(&fs->lock);
-	ino = begin_victim(fs, itme_policy_victim(&fs->queues[tier], budget, demand, itme_now()),
-			   idx);
+	do {
+		c = itme_policy_victim(&fs->queues[tier], budget, demand, itme_now());
+		if (c)
+			ino = begin_victim(fs, c, idx);
+	} while (c && !ino && tries--);
 	spin_unlock(&fs->lock);
 	return ino;
 }
@@ -349,11 +393,16 @@ struct itme_inode *itme_chunk_begin_victim(struct itme_fs *fs, int tier, bool de
  */
 struct itme_inode *itme_chunk_begin_colder(struct itme_fs *fs, int tier, u32 interval, u32 *idx)
 {
-	struct itme_inode *ino;
+	struct itme_inode *ino = NULL;
+	struct itme_chunk *c;
+	int tries = 64;
 
 	spin_lock(&fs->lock);
-	ino = begin_victim(fs, itme_policy_colder(&fs->queues[tier].main, interval, itme_now()),
-			   idx);
+	do {
+		c = itme_policy_colder(&fs->queues[tier].main, interval, itme_now());
+		if (c)
+			ino = begin_victim(fs, c, idx);
+	} while (c && !ino && tries--);
 	spin_unlock(&fs->lock);
 	return ino;
 }
@@ -560,7 +609,7 @@ int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh)
 		goto out;
 	}
 	if (fs->queues[tier].pinned + (long)itme_chunk_pages(ino, idx) >
-	    budget - (tier == ITME_TIER_DRAM ? itme_policy_ring(budget) : 0)) {
+	    itme_policy_stay_max(tier, budget)) {
 		err = -ENOSPC;
 		goto out;
 	}
@@ -660,36 +709,52 @@ out:
 	return ino;
 }
 
-static void forget_held(struct itme_inode *ino, struct itme_chunk *c)
+/**
+ * itme_chunk_may_hold - may one more chunk be kept from leaving?
+ * @ino: file
+ * @idx: chunk, which somebody has locked in memory
+ *
+ * mlock(2) is honoured as long as it leaves room for others to read.
+ *
+ * Return: false when the chunk has to leave all the same
+ */
+bool itme_chunk_may_hold(struct itme_inode *ino, u32 idx)
 {
-	if (c->flags & ITME_C_HELD) {
-		c->flags &= ~ITME_C_HELD;
-		ino->fs->queues[c->tier].held -= itme_chunk_pages(ino, c - ino->chunks);
-	}
+	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_queues *q = &ino->fs->queues[c->tier];
+	long pages = itme_chunk_pages(ino, idx);
+	long max;
+	bool ok;
+
+	spin_lock(&ino->fs->lock);
+	max = itme_policy_stay_max(c->tier, atomic_long_read(&itme_tiers[c->tier].budget));
+	ok = c->flags & ITME_C_HELD || q->held.pages + q->pinned + pages <= max;
+	spin_unlock(&ino->fs->lock);
+	return ok;
 }
 
 /**
  * itme_chunks_retry_held - let what could not leave be tried again
  * @fs: file system
+ *
+ * They go back to where they would have been the next to leave.
  */
 void itme_chunks_retry_held(struct itme_fs *fs)
 {
 	spin_lock(&fs->lock);
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		struct itme_queues *q = &fs->queues[tier];
-		struct list_head *lists[] = { &q->ring.list, &q->main.list };
+		struct itme_chunk *c, *next;
 
-		for (int i = 0; i < 2 && q->held; i++) {
-			struct itme_chunk *c;
+		list_for_each_entry_safe(c, next, &q->held.list, node) {
+			struct itme_inode *ino = xa_load(&fs->objects, c->object);
 
-			list_for_each_entry(c, lists[i], node) {
-				struct itme_inode *ino = xa_load(&fs->objects, c->object);
-
-				if (ino)
-					forget_held(ino, c);
-				if (!q->held)
-					break;
-			}
+			/* Without one, the inode is being evicted. */
+			if (!ino || c->state != ITME_RESIDENT)
+				continue;
+			dequeue(ino, c);
+			enqueue(ino, c);
+			list_move_tail(&c->node, &queue_of(fs, c)->list);
 		}
 	}
 	spin_unlock(&fs->lock);

@@ -18,6 +18,11 @@ enum {
 	OPT_MODE,
 };
 
+/* Those that stand until unmount. */
+#define FIXED_OPTIONS	(BIT(OPT_DRAM_NODES) | BIT(OPT_CXL_NODES) | BIT(OPT_MODE))
+
+static const char * const tier_name[] = { "dram", "cxl" };
+
 /**
  * struct itme_options - what mount was given
  * @given: bit OPT_* set when it was
@@ -116,8 +121,6 @@ static void default_nodes(struct itme_options *opts)
 
 static int check_options(struct fs_context *fc, struct itme_options *opts)
 {
-	static const char * const name[] = { "dram", "cxl" };
-
 	if (!(opts->given & BIT(OPT_DRAM)))
 		return invalfc(fc, "the option dram=SIZE is missing");
 	default_nodes(opts);
@@ -127,7 +130,7 @@ static int check_options(struct fs_context *fc, struct itme_options *opts)
 		const char *why;
 
 		if (itme_tier_check(tier, opts->budget[tier], &opts->nodes[tier], &why))
-			return invalfc(fc, "%s=%llu: %s", name[tier], opts->budget[tier], why);
+			return invalfc(fc, "%s=%llu: %s", tier_name[tier], opts->budget[tier], why);
 	}
 	return 0;
 }
@@ -151,7 +154,10 @@ bool itme_fs_get(struct itme_fs *fs)
 
 void itme_fs_put(struct itme_fs *fs)
 {
-	/* Unmount waits for zero, a long WILLNEED for few. */
+	/*
+	 * Unmount may go on from here: it destroys the workqueues before it frees
+	 * @fs, which waits for the work item that is in the next line still.
+	 */
 	atomic_dec(&fs->inflight);
 	wake_up_all(&fs->inflight_wait);
 }
@@ -164,6 +170,8 @@ static void free_fs(struct itme_fs *fs)
 		destroy_workqueue(fs->demand_wq);
 	if (fs->prefetch_wq)
 		destroy_workqueue(fs->prefetch_wq);
+	if (fs->hint_wq)
+		destroy_workqueue(fs->hint_wq);
 	if (fs->done_wq)
 		destroy_workqueue(fs->done_wq);
 	xa_destroy(&fs->objects);
@@ -184,11 +192,13 @@ static struct itme_fs *alloc_fs(void)
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		INIT_LIST_HEAD(&fs->queues[tier].main.list);
 		INIT_LIST_HEAD(&fs->queues[tier].ring.list);
+		INIT_LIST_HEAD(&fs->queues[tier].held.list);
 	}
 	fs->demand_wq = alloc_workqueue("itme_demand", WQ_UNBOUND | WQ_HIGHPRI, WQ_MAX_ACTIVE);
 	fs->prefetch_wq = alloc_workqueue("itme_prefetch", WQ_UNBOUND, 64);
+	fs->hint_wq = alloc_workqueue("itme_hint", WQ_UNBOUND, 1);
 	fs->done_wq = alloc_workqueue("itme_done", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
-	if (!fs->demand_wq || !fs->prefetch_wq || !fs->done_wq) {
+	if (!fs->demand_wq || !fs->prefetch_wq || !fs->hint_wq || !fs->done_wq) {
 		free_fs(fs);
 		return NULL;
 	}
@@ -224,11 +234,10 @@ static void show_nodes(struct seq_file *m, const char *name, const nodemask_t *n
 
 static int itme_show_options(struct seq_file *m, struct dentry *root)
 {
-	static const char * const name[] = { "dram", "cxl" };
 	static const char * const nodes[] = { "dram_nodes", "cxl_nodes" };
 
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
-		seq_printf(m, ",%s=%luk", name[tier],
+		seq_printf(m, ",%s=%luk", tier_name[tier],
 			   atomic_long_read(&itme_tiers[tier].budget) << (PAGE_SHIFT - 10));
 		show_nodes(m, nodes[tier], &itme_tiers[tier].nodes);
 	}
@@ -291,6 +300,29 @@ static int itme_fill_super(struct super_block *sb, struct fs_context *fc)
 	return itme_pressure_start(fs);
 }
 
+static u64 budget_bytes(int tier)
+{
+	return (u64)atomic_long_read(&itme_tiers[tier].budget) << PAGE_SHIFT;
+}
+
+/* Are those of @which that were given the same as what stands? */
+static bool same_options(struct itme_fs *fs, const struct itme_options *opts,
+			 unsigned long which)
+{
+	unsigned long given = opts->given & which;
+
+	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
+		if (given & BIT(OPT_DRAM + tier) &&
+		    round_down(opts->budget[tier], ITME_CHUNK_MAX_PAGES << PAGE_SHIFT) !=
+		    budget_bytes(tier))
+			return false;
+		if (given & BIT(OPT_DRAM_NODES + tier) &&
+		    !nodes_equal(opts->nodes[tier], itme_tiers[tier].nodes))
+			return false;
+	}
+	return !(given & BIT(OPT_MODE)) || opts->mode == fs->mode;
+}
+
 /* The machine has one itmefs; a further mount shows the same, if it agrees. */
 static int itme_get_tree(struct fs_context *fc)
 {
@@ -305,10 +337,10 @@ static int itme_get_tree(struct fs_context *fc)
 	if (err || !fc->s_fs_info)
 		return err;
 	/* Not taken over, so there was one already. */
-	if (!opts->given)
-		return 0;
-	errorfc(fc, "itmefs is mounted already; mount it without options, or remount to change them");
 	sb = fc->root->d_sb;
+	if (same_options(itme_sb(sb), opts, BIT(OPT_DRAM) | BIT(OPT_CXL) | FIXED_OPTIONS))
+		return 0;
+	errorfc(fc, "itmefs is mounted already with other options; remount it to change them");
 	dput(fc->root);
 	fc->root = NULL;
 	deactivate_locked_super(sb);
@@ -317,25 +349,37 @@ static int itme_get_tree(struct fs_context *fc)
 
 static int itme_reconfigure(struct fs_context *fc)
 {
-	static const char * const name[] = { "dram", "cxl" };
 	struct itme_options *opts = fc->fs_private;
 	struct itme_fs *fs = itme_sb(fc->root->d_sb);
+	u64 old = budget_bytes(ITME_TIER_DRAM);
+	int tier, err = 0;
 
-	if (opts->given & ~(BIT(OPT_DRAM) | BIT(OPT_CXL)))
+	/* mount(8) hands in again what /proc/mounts shows. */
+	if (!same_options(fs, opts, FIXED_OPTIONS))
 		return invalfc(fc, "only dram= and cxl= can be changed");
-	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
-		int err;
+	for (tier = 0; tier < ITME_MEM_TIERS; tier++) {
+		const char *why;
 
-		if (!(opts->given & BIT(tier)))
+		if (opts->given & BIT(OPT_DRAM + tier) &&
+		    itme_tier_check(tier, opts->budget[tier], &itme_tiers[tier].nodes, &why))
+			return invalfc(fc, "%s=%llu: %s", tier_name[tier], opts->budget[tier], why);
+	}
+	for (tier = 0; tier < ITME_MEM_TIERS; tier++) {
+		if (!(opts->given & BIT(OPT_DRAM + tier)) ||
+		    same_options(fs, opts, BIT(OPT_DRAM + tier)))
 			continue;
 		err = itme_tier_set(fs, tier, opts->budget[tier]);
-		if (err) {
-			errorfc(fc, "%s=%llu cannot be set (%d)", name[tier], opts->budget[tier],
-				err);
-			return err;
-		}
+		if (err)
+			break;
 	}
-	return 0;
+	if (err) {
+		errorfc(fc, "%s=%llu: what is held of it cannot leave", tier_name[tier],
+			opts->budget[tier]);
+		/* All or nothing; what was larger or smaller fits again. */
+		if (tier != ITME_TIER_DRAM)
+			itme_tier_set(fs, ITME_TIER_DRAM, old);
+	}
+	return err;
 }
 
 static void itme_free_fc(struct fs_context *fc)

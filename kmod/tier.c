@@ -194,7 +194,7 @@ int itme_tier_set(struct itme_fs *fs, int tier, u64 bytes)
 
 	spin_lock(&fs->lock);
 	pinned = fs->queues[tier].pinned;
-	if (pinned && pinned > pages - itme_policy_ring(pages))
+	if (pinned && pinned > itme_policy_stay_max(tier, pages))
 		err = -EBUSY;
 	old = atomic_long_read(&t->budget);
 	if (!err)
@@ -236,6 +236,6 @@ void itme_tier_info(struct itme_fs *fs, int tier, struct itme_tier_info *info)
 
 	spin_lock(&fs->lock);
 	info->pinned = (u64)fs->queues[tier].pinned << PAGE_SHIFT;
-	info->busy = (u64)fs->queues[tier].held << PAGE_SHIFT;
+	info->busy = (u64)fs->queues[tier].held.pages << PAGE_SHIFT;
 	spin_unlock(&fs->lock);
 }

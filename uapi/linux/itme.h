@@ -146,10 +146,12 @@ struct itme_tier_info {
  * @name: in, pointer to the name, no slash
  * @reserved: zero
  *
- * Errors: -EEXIST name taken; -EBADF not open for reading; -EINVAL not a
+ * Errors: -EEXIST name taken; -EAGAIN grew just now; -EFAULT; -EFBIG more than
+ * 2^32 chunks; -EBADF not open for reading; -EINVAL not a
  * regular file, on a file system without O_DIRECT, or bad arguments; -ENODATA
  * empty; -ETXTBSY open for writing somewhere (a download under way); -ELOOP on
- * itmefs itself or on too deep a stack; -EPERM, -ENOMEM.
+ * itmefs itself or on too deep a stack; -EPERM, -ENOMEM. A descriptor that can
+ * write counts as open for writing.
  */
 struct itme_import {
 	__s32 lower_fd;
@@ -168,7 +170,7 @@ struct itme_import {
 
 /**
  * struct itme_object - an imported file
- * @id: out, number of the file, not used again until the module is unloaded
+ * @id: out, number of the file, not used again until unmount
  * @size: out, bytes
  * @chunk_size: out, bytes
  * @flags: out, ITME_OBJECT_*
