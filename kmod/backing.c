@@ -23,14 +23,16 @@
  * for a program that runs.
  *
  * Return: the file; -EINVAL for lower file systems without O_DIRECT, -ETXTBSY
- * when it is open for writing
+ * when it is open for writing, -ENODATA when it is empty
  */
 struct file *itme_backing_open(struct file *lower)
 {
 	struct file *file;
 	int err;
 
-	file = dentry_open(&lower->f_path, O_RDONLY | O_DIRECT | O_LARGEFILE | O_NOATIME,
+	/* The caller has opened it, so user space has been asked; fills must not wait for it. */
+	file = dentry_open(&lower->f_path,
+			   O_RDONLY | O_DIRECT | O_LARGEFILE | O_NOATIME | __FMODE_NONOTIFY,
 			   current_cred());
 	if (IS_ERR(file))
 		return file;
@@ -38,6 +40,11 @@ struct file *itme_backing_open(struct file *lower)
 	if (err) {
 		fput(file);
 		return ERR_PTR(err);
+	}
+	/* From here its size stands. */
+	if (i_size_read(file_inode(file)) <= 0) {
+		itme_backing_close(file);
+		return ERR_PTR(-ENODATA);
 	}
 	return file;
 }

@@ -179,8 +179,11 @@ static struct folio *demand_folio(struct itme_inode *ino, pgoff_t index, bool no
 
 		if (folio)
 			return folio;
-		if (nowait)
+		if (nowait) {
+			/* So that the next try finds it. */
+			itme_prefetch(ino, (struct itme_range){ idx, 1 });
 			return ERR_PTR(-EAGAIN);
+		}
 		if (!begin_demand(ino, idx))
 			return ERR_PTR(-ENOMEM);
 		err = wait_filled(ino, idx);
@@ -294,8 +297,17 @@ static int itme_migrate_folio(struct address_space *mapping, struct folio *dst,
 	long nr = folio_nr_pages(src);
 	int err;
 
-	if (from != to && !itme_tier_charge(to, nr))
-		return -EAGAIN;
+	if (from != to) {
+		/* NUMA balancing: which tier a chunk is on is not for it to say. */
+		if (mode == MIGRATE_ASYNC)
+			return -EAGAIN;
+		/* Who insists, as hot-remove does, tries again, and then has room. */
+		if (!itme_tier_charge(to, nr)) {
+			if (to == ITME_TIER_DRAM)
+				itme_pressure_want(itme_sb(mapping->host->i_sb), nr);
+			return -EAGAIN;
+		}
+	}
 	err = filemap_migrate_folio(mapping, dst, src, mode);
 	if (from == to)
 		return err;

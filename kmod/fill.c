@@ -202,13 +202,28 @@ static struct folio *try_orders(struct fill *fill, unsigned int max)
 }
 
 /*
+ * There is no memory: let a chunk of our own leave for it, or wait a little. False
+ * when it has been long enough, or nobody waits for the fill.
+ */
+static bool wait_memory(struct fill *fill, unsigned long giveup)
+{
+	struct itme_fs *fs = fill->ino->fs;
+
+	itme_count(fill->ino, ITME_ALLOC_FAILS, 1);
+	if (!fill->demand || READ_ONCE(fs->stopping) || time_after(jiffies, giveup))
+		return false;
+	if (!itme_evict(fs, fill->tier, true))
+		wait_event_idle_timeout(fs->pages_wait, READ_ONCE(fs->stopping), HZ / 50);
+	return true;
+}
+
+/*
  * The largest folio that may be had at @index. Smaller ones when memory is
  * fragmented; when there is none at all, chunks of our own leave for it, and a
  * fill that nobody waits for is given up. Without @may_wait, -EAGAIN instead.
  */
 static struct folio *alloc_folio(struct fill *fill, pgoff_t index, pgoff_t end, bool may_wait)
 {
-	struct itme_fs *fs = fill->ino->fs;
 	unsigned long giveup = jiffies + DEMAND_PATIENCE;
 	unsigned int max = min_t(unsigned int, ilog2(end - index),
 				 ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT);
@@ -240,15 +255,8 @@ static struct folio *alloc_folio(struct fill *fill, pgoff_t index, pgoff_t end, 
 		}
 		if (!may_wait)
 			return ERR_PTR(-EAGAIN);
-		itme_count(fill->ino, ITME_ALLOC_FAILS, 1);
-		if (fall_back(fill))
-			continue;
-		if (!fill->demand || READ_ONCE(fs->stopping))
-			return ERR_PTR(-EAGAIN);
-		if (time_after(jiffies, giveup))
-			return ERR_PTR(-ENOMEM);
-		if (!itme_evict(fs, fill->tier, true))
-			wait_event_idle_timeout(fs->pages_wait, READ_ONCE(fs->stopping), HZ / 50);
+		if (!fall_back(fill) && !wait_memory(fill, giveup))
+			return ERR_PTR(fill->demand ? -ENOMEM : -EAGAIN);
 	}
 }
 
@@ -257,6 +265,7 @@ static struct folio *get_missing(struct fill *fill, pgoff_t index, pgoff_t end, 
 				 pgoff_t *next)
 {
 	struct address_space *mapping = fill->ino->vfs.i_mapping;
+	unsigned long giveup = jiffies + DEMAND_PATIENCE;
 	struct folio *folio;
 	int err;
 
@@ -281,8 +290,11 @@ static struct folio *get_missing(struct fill *fill, pgoff_t index, pgoff_t end, 
 		}
 		fill->charged += folio_nr_pages(folio);
 		folio_put(folio);
-		if (err != -EEXIST)
-			return ERR_PTR(fill->demand ? err : -EAGAIN);
+		if (err == -EEXIST)
+			continue;
+		/* No memory for the index of the page cache. */
+		if (!may_wait || !wait_memory(fill, giveup))
+			return ERR_PTR(fill->demand && may_wait ? err : -EAGAIN);
 	}
 }
 
@@ -366,7 +378,7 @@ static bool earns_main(struct fill *fill)
 	u32 interval = itme_chunk_interval(fill->ino, fill->idx);
 
 	return fill->tier == ITME_TIER_DRAM && !itme_chunk_fits_main(fill->ino, fill->idx) &&
-	       itme_evict_colder(fill->ino->fs, ITME_TIER_DRAM, interval) > 0;
+	       itme_evict_colder(fill->ino->fs, ITME_TIER_DRAM, interval);
 }
 
 static void fill_step(struct work_struct *work)

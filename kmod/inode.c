@@ -221,6 +221,7 @@ static int register_object(struct itme_fs *fs, struct itme_inode *ino)
 	return 0;
 }
 
+/* Takes over @lower, of itme_backing_open(), also when it fails. */
 static struct inode *new_object(struct super_block *sb, struct file *lower, const char *name,
 				u32 chunk_size)
 {
@@ -231,9 +232,12 @@ static struct inode *new_object(struct super_block *sb, struct file *lower, cons
 	u64 nr;
 	int err;
 
-	if (!inode)
+	if (!inode) {
+		itme_backing_close(lower);
 		return ERR_PTR(-ENOMEM);
+	}
 	ino = itme_i(inode);
+	ino->lower = lower;
 	ino->fs = itme_sb(sb);
 	ino->chunk_shift = ilog2(chunk_size);
 	inode->i_ino = get_next_ino();
@@ -266,16 +270,6 @@ static struct inode *new_object(struct super_block *sb, struct file *lower, cons
 	ino->name = kstrdup(name, GFP_KERNEL);
 	if (!ino->chunks || !ino->name)
 		goto put;
-	ino->lower = itme_backing_open(lower);
-	if (IS_ERR(ino->lower)) {
-		err = PTR_ERR(ino->lower);
-		ino->lower = NULL;
-		goto put;
-	}
-	/* With writers denied the size stands; it may have changed before. */
-	err = -EAGAIN;
-	if (i_size_read(lower_inode) != size)
-		goto put;
 	return inode;
 put:
 	iput(inode);
@@ -296,8 +290,6 @@ static int check_lower(struct super_block *sb, struct file *lower)
 		return -ELOOP;
 	if (!S_ISREG(inode->i_mode))
 		return -EINVAL;
-	if (i_size_read(inode) <= 0)
-		return -ENODATA;
 	return 0;
 }
 
@@ -315,6 +307,8 @@ int itme_import_file(struct file *dir, struct file *lower, const char *name, u32
 	struct dentry *root = dir->f_path.dentry;
 	struct super_block *sb = root->d_sb;
 	struct itme_fs *fs = itme_sb(sb);
+	struct qstr qname = QSTR_INIT(name, strlen(name));
+	struct dentry *stale;
 	struct inode *inode;
 	bool taken;
 	int err;
@@ -322,13 +316,19 @@ int itme_import_file(struct file *dir, struct file *lower, const char *name, u32
 	err = check_lower(sb, lower);
 	if (err)
 		return err;
+	/* Outside of the lock: it may ask user space (fanotify), which may look here. */
+	lower = itme_backing_open(lower);
+	if (IS_ERR(lower))
+		return PTR_ERR(lower);
 	inode_lock(d_inode(root));
 	err = -EEXIST;
 	spin_lock(&fs->lock);
 	taken = find_linked(fs, name, strlen(name));
 	spin_unlock(&fs->lock);
-	if (taken)
+	if (taken) {
+		itme_backing_close(lower);
 		goto unlock;
+	}
 	inode = new_object(sb, lower, name, chunk_size);
 	err = PTR_ERR(inode);
 	if (IS_ERR(inode))
@@ -338,6 +338,14 @@ int itme_import_file(struct file *dir, struct file *lower, const char *name, u32
 		iput(inode);
 		goto unlock;
 	}
+	/* Whoever asked for the name just before must not hide it now. */
+	stale = d_hash_and_lookup(root, &qname);
+	if (!IS_ERR_OR_NULL(stale)) {
+		if (d_is_negative(stale))
+			d_drop(stale);
+		dput(stale);
+	}
+	sb->s_stack_depth = max(sb->s_stack_depth, file_inode(lower)->i_sb->s_stack_depth + 1);
 	inode_set_mtime_to_ts(d_inode(root), inode_set_ctime_current(d_inode(root)));
 unlock:
 	inode_unlock(d_inode(root));

@@ -272,7 +272,7 @@ bool itme_mlocked(struct itme_inode *ino, u32 idx);
 bool itme_drop(struct itme_inode *ino, u32 idx);
 bool itme_move(struct itme_inode *ino, u32 idx, int tier);
 long itme_evict(struct itme_fs *fs, int tier, bool demand);
-long itme_evict_colder(struct itme_fs *fs, int tier, u32 interval);
+bool itme_evict_colder(struct itme_fs *fs, int tier, u32 interval);
 int itme_make_room(struct itme_fs *fs, int tier, long pages);
 
 /* backing.c */
@@ -326,5 +326,6 @@ static inline long itme_tier_room(int tier)
 /* pressure.c */
 int itme_pressure_start(struct itme_fs *fs);
 void itme_pressure_stop(struct itme_fs *fs);
+void itme_pressure_want(struct itme_fs *fs, long pages);
 
 #endif /* ITME_H */

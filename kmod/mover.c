@@ -255,14 +255,31 @@ static bool room_below(struct itme_fs *fs, long pages, u32 interval)
 	return itme_tier_room(ITME_TIER_CXL) >= pages;
 }
 
+/* Pages of a chunk that are in the page cache; the kernel may have taken some. */
+static long present(struct itme_inode *ino, u32 idx)
+{
+	pgoff_t index = itme_chunk_start(ino, idx);
+	pgoff_t end = index + itme_chunk_pages(ino, idx) - 1;
+	struct folio_batch batch;
+	long pages = 0;
+
+	folio_batch_init(&batch);
+	while (filemap_get_folios(ino->vfs.i_mapping, &index, end, &batch)) {
+		for (unsigned int i = 0; i < folio_batch_count(&batch); i++)
+			pages += folio_nr_pages(batch.folios[i]);
+		folio_batch_release(&batch);
+	}
+	return pages;
+}
+
 /* A chunk leaves its tier: down to CXL if it is worth that, else out. */
 static long leave(struct itme_fs *fs, struct itme_inode *ino, u32 idx, int tier)
 {
-	long pages = itme_chunk_pages(ino, idx);
+	long pages = present(ino, idx);
 	int err = -ENOMEM;
 	bool gone;
 
-	if (tier == ITME_TIER_DRAM && itme_chunk_demotable(ino, idx) &&
+	if (tier == ITME_TIER_DRAM && pages && itme_chunk_demotable(ino, idx) &&
 	    room_below(fs, pages, itme_chunk_interval(ino, idx)))
 		err = move_chunk(ino, idx, ITME_TIER_CXL);
 	if (err == -ENOMEM) {
@@ -273,7 +290,7 @@ static long leave(struct itme_fs *fs, struct itme_inode *ino, u32 idx, int tier)
 		itme_chunk_end_leave(ino, idx, gone ? ITME_TIER_CXL : tier, !gone);
 	}
 	itme_inode_put(ino);
-	return gone ? pages : 0;
+	return gone ? pages : -EBUSY;
 }
 
 /**
@@ -282,12 +299,15 @@ static long leave(struct itme_fs *fs, struct itme_inode *ino, u32 idx, int tier)
  * @tier: memory tier
  * @demand: somebody waits for the room
  *
- * Return: pages of the chunk that left; 0 when none may
+ * Return: pages that came free; 0 when none may leave
  */
 long itme_evict(struct itme_fs *fs, int tier, bool demand)
 {
-	/* A victim that turns out to be held is set aside, so this ends. */
-	for (int tries = 0; tries < 8; tries++) {
+	/*
+	 * A victim that turns out to be held is set aside, and one that the kernel
+	 * has emptied is gone then, so this ends.
+	 */
+	for (int tries = 0; tries < 64; tries++) {
 		struct itme_inode *ino;
 		long pages;
 		u32 idx;
@@ -296,7 +316,7 @@ long itme_evict(struct itme_fs *fs, int tier, bool demand)
 		if (!ino)
 			return 0;
 		pages = leave(fs, ino, idx, tier);
-		if (pages)
+		if (pages > 0)
 			return pages;
 	}
 	return 0;
@@ -308,15 +328,15 @@ long itme_evict(struct itme_fs *fs, int tier, bool demand)
  * @tier: memory tier
  * @interval: of the newcomer, see itme_chunk_interval()
  *
- * Return: pages of the chunk that left; 0 when there is no such
+ * Return: true when a chunk has left
  */
-long itme_evict_colder(struct itme_fs *fs, int tier, u32 interval)
+bool itme_evict_colder(struct itme_fs *fs, int tier, u32 interval)
 {
 	struct itme_inode *ino;
 	u32 idx;
 
 	ino = itme_chunk_begin_colder(fs, tier, interval, &idx);
-	return ino ? leave(fs, ino, idx, tier) : 0;
+	return ino && leave(fs, ino, idx, tier) >= 0;
 }
 
 /**

@@ -91,6 +91,14 @@ struct itme_chunk *itme_policy_colder(struct itme_queue *main, u32 interval, u32
 	return NULL;
 }
 
+/* Filled and not used yet; whoever it was filled for may still come. */
+static bool wanted(const struct itme_chunk *c, u32 now)
+{
+	u32 patience = c->flags & ITME_C_PREFETCH ? ITME_STALE : ITME_GRACE;
+
+	return c->flags & ITME_C_UNTOUCHED && itme_age(c->stamp, now) <= patience;
+}
+
 static struct itme_chunk *ring_used(struct itme_queue *ring, u32 now)
 {
 	struct itme_chunk *c;
@@ -99,15 +107,13 @@ static struct itme_chunk *ring_used(struct itme_queue *ring, u32 now)
 	list_for_each_entry_reverse(c, &ring->list, node) {
 		if (!left--)
 			break;
-		if (!can_leave(c))
-			continue;
-		if (!(c->flags & ITME_C_UNTOUCHED) || itme_age(c->stamp, now) > ITME_STALE)
+		if (can_leave(c) && !wanted(c, now))
 			return c;
 	}
 	return NULL;
 }
 
-static struct itme_chunk *main_oldest(struct itme_queue *main)
+static struct itme_chunk *main_oldest(struct itme_queue *main, u32 now)
 {
 	struct itme_chunk *c, *young = NULL;
 	int left = SCAN_MAX;
@@ -115,7 +121,7 @@ static struct itme_chunk *main_oldest(struct itme_queue *main)
 	list_for_each_entry_reverse(c, &main->list, node) {
 		if (!left--)
 			break;
-		if (!can_leave(c))
+		if (!can_leave(c) || wanted(c, now))
 			continue;
 		if (!c->young)
 			return c;
@@ -125,18 +131,16 @@ static struct itme_chunk *main_oldest(struct itme_queue *main)
 	return young;
 }
 
-static struct itme_chunk *ring_unused(struct itme_queue *ring, u32 now)
+/* Newest first: of what was read ahead, that is used latest. */
+static struct itme_chunk *unused(struct itme_queue *q)
 {
 	struct itme_chunk *c;
 	int left = SCAN_MAX;
 
-	/* Newest first: of what was read ahead, that is used latest. */
-	list_for_each_entry(c, &ring->list, node) {
+	list_for_each_entry(c, &q->list, node) {
 		if (!left--)
 			break;
-		if (!can_leave(c))
-			continue;
-		if ((c->flags & ITME_C_PREFETCH) || itme_age(c->stamp, now) > ITME_GRACE)
+		if (can_leave(c) && c->flags & ITME_C_PREFETCH)
 			return c;
 	}
 	return NULL;
@@ -159,8 +163,10 @@ struct itme_chunk *itme_policy_victim(struct itme_queues *q, long budget, bool d
 	struct itme_chunk *c = ring_used(&q->ring, now);
 
 	if (!c && (demand || !itme_policy_fits_main(q, budget, 0)))
-		c = main_oldest(&q->main);
+		c = main_oldest(&q->main, now);
 	if (!c && demand)
-		c = ring_unused(&q->ring, now);
+		c = unused(&q->ring);
+	if (!c && demand)
+		c = unused(&q->main);
 	return c;
 }

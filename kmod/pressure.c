@@ -7,7 +7,10 @@
  * The memory notifier empties a block of memory that is going offline. The
  * sampler unmaps chunks of main in turn, so that a use of them is seen.
  */
+#include <linux/delay.h>
 #include <linux/memory.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/shrinker.h>
 #include <linux/swap.h>
 
@@ -30,6 +33,8 @@ static struct shrinker *shrinker;
 static void evict_worker(struct work_struct *work)
 {
 	struct itme_fs *fs = container_of(work, struct itme_fs, evict_work);
+	/* A demotion allocates; reclaim would come back here and wait for us. */
+	unsigned int flags = memalloc_noreclaim_save();
 	long want;
 
 	while ((want = atomic_long_read(&fs->evict_want)) > 0) {
@@ -44,19 +49,45 @@ static void evict_worker(struct work_struct *work)
 		wake_up_all(&fs->pages_wait);
 		cond_resched();
 	}
+	memalloc_noreclaim_restore(flags);
 	wake_up_all(&fs->pages_wait);
+}
+
+/* Ask the worker for room in DRAM. What several ask for at once is asked for once. */
+static void kick(struct itme_fs *fs, long pages)
+{
+	if (atomic_long_read(&fs->evict_want) < pages)
+		atomic_long_set(&fs->evict_want, pages);
+	queue_work(fs->evict_wq, &fs->evict_work);
+}
+
+/**
+ * itme_pressure_want - make room in DRAM, later
+ * @fs: file system
+ * @pages: how much
+ */
+void itme_pressure_want(struct itme_fs *fs, long pages)
+{
+	if (itme_fs_get(fs)) {
+		kick(fs, pages);
+		itme_fs_put(fs);
+	}
 }
 
 static unsigned long shrink_count(struct shrinker *s, struct shrink_control *sc)
 {
+	struct itme_tier_mem *dram = &itme_tiers[ITME_TIER_DRAM];
 	struct itme_fs *fs = s->private_data;
+	u64 capacity = itme_tier_capacity(&dram->nodes) >> PAGE_SHIFT;
 	long pages;
 
-	if (itme_tier_of(sc->nid) != ITME_TIER_DRAM)
+	if (!node_isset(sc->nid, dram->nodes) || !capacity)
 		return 0;
-	pages = atomic_long_read(&itme_tiers[ITME_TIER_DRAM].used) -
-		READ_ONCE(fs->queues[ITME_TIER_DRAM].pinned);
-	return pages > 0 ? pages : SHRINK_EMPTY;
+	pages = atomic_long_read(&dram->used) - READ_ONCE(fs->queues[ITME_TIER_DRAM].pinned);
+	if (pages <= 0)
+		return SHRINK_EMPTY;
+	/* Which node a chunk is on is not kept: assume that they are spread evenly. */
+	return div64_u64((u64)pages * node_present_pages(sc->nid), capacity);
 }
 
 static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
@@ -65,10 +96,7 @@ static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
 	long before = atomic_long_read(&fs->evict_done);
 	long done;
 
-	/* What several ask for at once is asked for once. */
-	if (atomic_long_read(&fs->evict_want) < (long)sc->nr_to_scan)
-		atomic_long_set(&fs->evict_want, sc->nr_to_scan);
-	queue_work(fs->evict_wq, &fs->evict_work);
+	kick(fs, sc->nr_to_scan);
 	if (!current_is_kswapd())
 		wait_event_timeout(fs->pages_wait,
 				   atomic_long_read(&fs->evict_done) != before ||
@@ -101,22 +129,28 @@ static bool chunk_in(struct itme_inode *ino, u32 idx, unsigned long pfn, unsigne
 	return false;
 }
 
-static void evacuate_inode(struct itme_inode *ino, unsigned long pfn, unsigned long nr)
+/* Return: chunks that could not leave */
+static unsigned long evacuate_inode(struct itme_inode *ino, unsigned long pfn, unsigned long nr)
 {
+	unsigned long left = 0;
+
 	for (u32 idx = 0; idx < ino->nr_chunks; idx++) {
 		if (READ_ONCE(ino->chunks[idx].state) == ITME_ABSENT)
 			continue;
 		/* One being filled: its folios may be in the block as well. */
 		if (itme_chunk_wait(ino, idx))
-			return;
-		if (chunk_in(ino, idx, pfn, nr) && itme_chunk_begin_leave(ino, idx))
-			itme_drop(ino, idx);
+			return 0;
+		if (chunk_in(ino, idx, pfn, nr) &&
+		    (!itme_chunk_begin_leave(ino, idx) || !itme_drop(ino, idx)))
+			left++;
 		cond_resched();
 	}
+	return left;
 }
 
-static void evacuate(struct itme_fs *fs, unsigned long pfn, unsigned long nr)
+static unsigned long evacuate(struct itme_fs *fs, unsigned long pfn, unsigned long nr)
 {
+	unsigned long left = 0;
 	unsigned long id = 0;
 
 	for (;;) {
@@ -131,22 +165,29 @@ static void evacuate(struct itme_fs *fs, unsigned long pfn, unsigned long nr)
 		}
 		spin_unlock(&fs->lock);
 		if (!ino)
-			return;
-		evacuate_inode(ino, pfn, nr);
+			return left;
+		left += evacuate_inode(ino, pfn, nr);
 		itme_inode_put(ino);
 	}
 }
 
 /*
- * The block is isolated already, so nothing new comes to it. What could not be
- * dropped here, the kernel moves by itself, as far as the budgets allow.
+ * The block is isolated already, so nothing new comes to it. A chunk may be held
+ * for a moment by a reader, so there are a few tries. What could not be dropped
+ * then, the kernel moves by itself, see itme_migrate_folio().
  */
 static int memory_event(struct notifier_block *nb, unsigned long action, void *arg)
 {
 	struct memory_notify *mem = arg;
 
-	if (action == MEM_GOING_OFFLINE)
-		evacuate(pressure_fs, mem->start_pfn, mem->nr_pages);
+	if (action != MEM_GOING_OFFLINE)
+		return NOTIFY_OK;
+	for (int tries = 0; tries < 10; tries++) {
+		if (!evacuate(pressure_fs, mem->start_pfn, mem->nr_pages) ||
+		    fatal_signal_pending(current))
+			break;
+		msleep(20);
+	}
 	return NOTIFY_OK;
 }
 

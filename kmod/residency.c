@@ -266,6 +266,8 @@ static bool begin_leave(struct itme_inode *ino, struct itme_chunk *c)
 {
 	if (c->state != ITME_RESIDENT)
 		return false;
+	/* Who waits for it from now on did not wait for the fill that failed. */
+	c->flags &= ~(ITME_C_EIO | ITME_C_ENOMEM);
 	set_state(ino, c, ITME_BUSY);
 	return true;
 }
@@ -595,14 +597,15 @@ void itme_chunk_set_hot(struct itme_inode *ino, u32 idx)
  */
 int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh)
 {
-	long budget = atomic_long_read(&itme_tiers[tier].budget);
 	struct itme_chunk *c = &ino->chunks[idx];
 	struct itme_fs *fs = ino->fs;
+	long budget;
 	int err = 0;
 
 	*fresh = false;
 	spin_lock(&fs->lock);
-	if (c->flags & ITME_C_PINNED)
+	budget = atomic_long_read(&itme_tiers[tier].budget);
+	if (c->flags & ITME_C_PINNED && c->tier == tier)
 		goto out;
 	if (in_transit(c->state)) {
 		err = -EAGAIN;
@@ -613,6 +616,9 @@ int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh)
 		err = -ENOSPC;
 		goto out;
 	}
+	/* Pinned in another tier: it has room here, and is moved. */
+	if (c->flags & ITME_C_PINNED)
+		goto out;
 	dequeue(ino, c);
 	if (c->state == ITME_ABSENT)
 		c->tier = tier;

@@ -3,6 +3,7 @@
  * DOC: mount: options, super block, start and stop
  */
 #include <linux/bitmap.h>
+#include <linux/ctype.h>
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
 #include <linux/seq_file.h>
@@ -48,13 +49,25 @@ static const struct fs_parameter_spec itme_params[] = {
 
 static int parse_size(struct fs_context *fc, const char *key, const char *text, u64 *bytes)
 {
-	char *end;
+	static const char units[] = "kmgtp";
+	size_t digits = strspn(text, "0123456789");
+	unsigned int shift = 0;
+	const char *unit;
+	u64 n;
 
-	if (text[0] < '0' || text[0] > '9')
+	/* memparse() would wrap silently. */
+	if (!digits || digits > 18 || (text[digits] && text[digits + 1]))
 		return invalfc(fc, "%s=%s is not a size", key, text);
-	*bytes = memparse(text, &end);
-	if (*end || end == text)
-		return invalfc(fc, "%s=%s is not a size", key, text);
+	n = simple_strtoull(text, NULL, 10);
+	if (text[digits]) {
+		unit = strchr(units, tolower(text[digits]));
+		if (!unit)
+			return invalfc(fc, "%s=%s is not a size", key, text);
+		shift = 10 * (unit - units + 1);
+	}
+	if (n > U64_MAX >> shift)
+		return invalfc(fc, "%s=%s is too large", key, text);
+	*bytes = n << shift;
 	return 0;
 }
 

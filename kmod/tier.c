@@ -187,7 +187,8 @@ int itme_tier_set(struct itme_fs *fs, int tier, u64 bytes)
 	long old, pinned;
 	int err;
 
-	mutex_lock(&fs->budget_lock);
+	if (mutex_lock_interruptible(&fs->budget_lock))
+		return -EINTR;
 	err = itme_tier_check(tier, bytes, &t->nodes, &why);
 	if (err)
 		goto out;

@@ -146,7 +146,7 @@ struct itme_tier_info {
  * @name: in, pointer to the name, no slash
  * @reserved: zero
  *
- * Errors: -EEXIST name taken; -EAGAIN grew just now; -EFAULT; -EFBIG more than
+ * Errors: -EEXIST name taken; -EFAULT; -EFBIG more than
  * 2^32 chunks; -EBADF not open for reading; -EINVAL not a
  * regular file, on a file system without O_DIRECT, or bad arguments; -ENODATA
  * empty; -ETXTBSY open for writing somewhere (a download under way); -ELOOP on
