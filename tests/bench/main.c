@@ -20,9 +20,8 @@ static const struct job {
 	{ "write", job_write, "FILE SIZE" },
 	{ "import", job_import, "MOUNT LOWER NAME" },
 	{ "read", job_read, "[options] NAME=FILE..., see reader.c" },
-	{ "move", job_move, "ROUNDS LENGTH FILE" },
-	{ "copy", job_copy, "ROUNDS LENGTH NODE0 NODE1" },
-	{ "meta", job_meta, "ROUNDS MOUNT LOWER" },
+	{ "move", job_move, "ROUNDS LENGTH DRAM_NODE CXL_NODE FILE" },
+	{ "meta", job_meta, "NAME ROUNDS MOUNT LOWER" },
 };
 
 void die(const char *fmt, ...)

@@ -2,10 +2,13 @@
 /*
  * Moves between the nodes: ITME's, and copies of memory that is there already.
  *
- * The emulator's price of a copy goes by instructions, not by bytes, so a copy
- * with wide vector registers beats any that a kernel may do. Three copies are
- * measured: `words` loads and stores 8 bytes a time, as the kernel's memcpy()
- * does on the lab's CPU; `string` is `rep movsq`; `libc` is what memcpy(3) takes.
+ *   itme-bench move ROUNDS LENGTH DRAM_NODE CXL_NODE FILE
+ *
+ * A round is: the file's range to CXL, `words` and `libc` copies that way, then
+ * the same back; what disturbs one disturbs its neighbours. `libc` is memcpy(3).
+ * `words` loads and stores 8 bytes a time, as the kernel's memcpy() does on the
+ * lab's CPU: where time is counted in instructions (icount) it is the peer, as
+ * there a vector register moves 32 bytes in the time of 8.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,22 +40,6 @@ static void move_to(int fd, uint64_t len, uint32_t tier, const char *to)
 		die("only %" PRIu64 " of %" PRIu64 " bytes moved to %s", done, len, to);
 }
 
-int job_move(int argc, char **argv)
-{
-	uint64_t len;
-	int fd;
-
-	if (argc != 4)
-		return 2;
-	len = size_arg(argv[2]);
-	fd = open_or_die(argv[3], O_RDONLY);
-	for (int n = atoi(argv[1]); n > 0; n--) {
-		move_to(fd, len, ITME_TIER_CXL, "cxl");
-		move_to(fd, len, ITME_TIER_DRAM, "dram");
-	}
-	return 0;
-}
-
 __attribute__((optimize("no-tree-vectorize", "no-tree-loop-distribute-patterns")))
 static void copy_words(void *to, const void *from, size_t len)
 {
@@ -69,26 +56,10 @@ static void copy_words(void *to, const void *from, size_t len)
 	}
 }
 
-static void copy_string(void *to, const void *from, size_t len)
-{
-	size_t n = len / 8;
-
-	asm volatile("rep movsq" : "+D" (to), "+S" (from), "+c" (n) : : "memory");
-}
-
 static void copy_libc(void *to, const void *from, size_t len)
 {
 	memcpy(to, from, len);
 }
-
-static const struct {
-	const char *name;
-	void (*copy)(void *to, const void *from, size_t len);
-} copies[] = {
-	{ "words", copy_words },
-	{ "string", copy_string },
-	{ "libc", copy_libc },
-};
 
 /* Populated 2 MiB pages of one node. */
 static void *memory_on(int node, uint64_t len)
@@ -120,24 +91,28 @@ static void copy_between(const char *job, const char *to, char *dst, const char 
 	report(job, to, len, now_ns(CLOCK_MONOTONIC) - start);
 }
 
-int job_copy(int argc, char **argv)
+static void round_to(const char *to, int fd, uint32_t tier, char *dst, const char *src, uint64_t len)
+{
+	move_to(fd, len, tier, to);
+	copy_between("copy.words", to, dst, src, len, copy_words);
+	copy_between("copy.libc", to, dst, src, len, copy_libc);
+}
+
+int job_move(int argc, char **argv)
 {
 	char *dram, *cxl;
 	uint64_t len;
+	int fd;
 
-	if (argc != 5)
+	if (argc != 6)
 		return 2;
 	len = size_arg(argv[2]) & ~(CHUNK - 1);
 	dram = memory_on(atoi(argv[3]), len);
 	cxl = memory_on(atoi(argv[4]), len);
+	fd = open_or_die(argv[5], O_RDONLY);
 	for (int n = atoi(argv[1]); n > 0; n--) {
-		for (size_t i = 0; i < sizeof(copies) / sizeof(copies[0]); i++) {
-			char job[32];
-
-			snprintf(job, sizeof(job), "copy.%s", copies[i].name);
-			copy_between(job, "cxl", cxl, dram, len, copies[i].copy);
-			copy_between(job, "dram", dram, cxl, len, copies[i].copy);
-		}
+		round_to("cxl", fd, ITME_TIER_CXL, cxl, dram, len);
+		round_to("dram", fd, ITME_TIER_DRAM, dram, cxl, len);
 	}
 	printf("{\"job\":\"copy.huge\",\"bytes\":%" PRIu64 ",\"huge\":%" PRIu64 "}\n", 2 * len,
 	       proc_value("/proc/self/smaps", "AnonHugePages"));
