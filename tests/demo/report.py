@@ -78,7 +78,7 @@ def compare(run, reference):
     if run is reference:
         return str(len(run.tokens))
     same = sum(a == b for a, b in zip(run.tokens, reference.tokens))
-    return "equal" if run.tokens == reference.tokens else f"DIFFER from {same + 1} on"
+    return "equal" if run.tokens == reference.tokens else f"DIFFER, {same} same"
 
 
 def table(runs, model, opt, limit):
@@ -117,7 +117,8 @@ def notes(runs, model, opt, limit):
         f"Model: {model.size / MB:.0f} MB, F16, {model.layers} layers. {dram.decode_tokens} tokens measured after "
         f"{dram.warm}, on {dram.threads} threads.",
         f"Memory: {limit['own'] // MIB} MiB for what llama.cpp needs beside the model, and {opt.dram // MIB} MiB for the "
-        "model, as page cache (cgroup memory.max) or as ITME's DRAM budget. "
+        "model, as page cache (cgroup memory.max) or as ITME's DRAM budget; what llama.cpp leaves of the first, stock Linux "
+        "has as page cache too. "
         f"ITME has {opt.cxl // MIB} MiB of CXL memory besides; stock Linux puts page cache there only when DRAM is full, "
         "so it is kept on DRAM (cpuset.mems). "
         f"Read-ahead of the stock run: {opt.readahead} KiB, the best of those tried.",
