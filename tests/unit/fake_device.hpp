@@ -217,8 +217,6 @@ private:
 			arg.bytes[file.map[i] & ITME_MAP_TIER_MASK] +=
 				std::min(chunk, size - i * chunk);
 		}
-		arg.offset = first * chunk;
-		arg.length = std::min(size, last * chunk) - arg.offset;
 		arg.map_len = last - first;
 		arg.chunk_size = file.object.chunk_size;
 		return {};

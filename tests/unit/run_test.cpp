@@ -56,13 +56,29 @@ TEST(PlanBinds, LeavesWhatCannotBeReached)
 		return tl::unexpected(ENOENT);
 	};
 
-	EXPECT_EQ(plan_binds({object("m", "/m (deleted)", ITME_OBJECT_UNLINKED)}, never)
-			  .warnings.size(),
-		  1U);
 	EXPECT_EQ(plan_binds({object("m", "")}, never).warnings.size(), 1U);
 	EXPECT_EQ(plan_binds({object("m", "(unreachable)/m")}, never).warnings.size(), 1U);
 	EXPECT_EQ(plan_binds({object("m", "/m")}, always(tl::unexpected(EACCES))).warnings.size(),
 		  1U);
+}
+
+TEST(PlanBinds, TellsReplacedFromDeleted)
+{
+	const std::vector<Object> gone{object("m", "/m (deleted)", ITME_OBJECT_UNLINKED)};
+	const auto lookup = [](bool there) {
+		return [there](const std::string &path) -> Raw<PathIdentity> {
+			EXPECT_EQ(path, "/m");
+			if (!there)
+				return tl::unexpected(ENOENT);
+			return PathIdentity{7, 3, false}; // even a number that was used again
+		};
+	};
+
+	EXPECT_NE(plan_binds(gone, lookup(true)).warnings.at(0).find("another file now"),
+		  std::string::npos);
+	EXPECT_NE(plan_binds(gone, lookup(false)).warnings.at(0).find("has been deleted"),
+		  std::string::npos);
+	EXPECT_TRUE(plan_binds(gone, lookup(true)).binds.empty());
 }
 
 TEST(PlanBinds, InsideARunNothingIsLeftToDo)

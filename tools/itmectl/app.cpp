@@ -37,7 +37,8 @@ void add_globals(CLI::App &app, Context &ctx)
 }
 
 /// What follows -- after run belongs to the command, whatever it looks like, and is not parsed.
-/// Returns how many arguments are ours.
+/// Returns how many
+/// arguments come before it; the command begins with the --.
 int split_command(int argc, const char *const *argv, std::vector<std::string> &command)
 {
 	const char *const *end = argv + argc;
@@ -48,7 +49,7 @@ int split_command(int argc, const char *const *argv, std::vector<std::string> &c
 
 	if (mark == end || std::find_if(argv, mark, is("run")) == mark)
 		return argc;
-	command.assign(mark + 1, end);
+	command.assign(mark, end);
 	return static_cast<int>(mark - argv);
 }
 

@@ -59,7 +59,7 @@ public:
 	bool bytes = false;
 	bool noheadings = false;
 	std::string columns;
-	std::vector<std::string> command; ///< run: what follows --
+	std::vector<std::string> command; ///< run: the -- and what follows it
 	int status = exit_ok;
 
 private:

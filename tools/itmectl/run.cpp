@@ -117,10 +117,12 @@ void add_run(CLI::App &app, Context &ctx)
 		->type_name("USER|UID:GID");
 	sub->callback([&ctx, args, sub] {
 		const auto rest = sub->remaining();
-		if (ctx.command.empty() && (rest.empty() || !rest[0].starts_with('-')))
-			ctx.command = rest;
-		else if (!rest.empty())
+		if (!rest.empty() && rest[0].starts_with('-'))
 			throw CLI::ExtrasError("run", {rest[0]});
+		// A -- behind the first word of the command is the command's own.
+		if (rest.empty() && !ctx.command.empty())
+			ctx.command.erase(ctx.command.begin());
+		ctx.command.insert(ctx.command.begin(), rest.begin(), rest.end());
 		ctx.status = run(ctx, *args);
 	});
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <numeric>
 
 namespace itme
 {
@@ -63,9 +64,11 @@ Result<Residency> File::residency(Range range, bool with_map)
 	}
 
 	Residency result;
-	result.offset = arg.offset;
-	result.length = arg.length;
+	// The range as the module took it: from a whole chunk on, as many bytes as it counted.
+	result.offset = arg.chunk_size ? range.offset / arg.chunk_size * arg.chunk_size : 0;
 	std::copy(std::begin(arg.bytes), std::end(arg.bytes), std::begin(result.bytes));
+	result.length =
+		std::accumulate(std::begin(arg.bytes), std::end(arg.bytes), std::uint64_t{0});
 	result.chunks = arg.map_len;
 	result.chunk_size = arg.chunk_size;
 	result.large = arg.large;

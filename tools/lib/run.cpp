@@ -55,6 +55,19 @@ std::optional<unsigned int> parse_id(std::string_view text)
 	return value;
 }
 
+constexpr std::string_view replaced = "is another file now (replaced since the import)";
+
+/// Where a file without a name was last.
+std::string path_before_deletion(const Object &object)
+{
+	constexpr std::string_view mark = " (deleted)";
+	const std::string &path = object.path;
+
+	return object.flags & ITME_OBJECT_UNLINKED && path.ends_with(mark)
+		       ? path.substr(0, path.size() - mark.size())
+		       : path;
+}
+
 } // namespace
 
 Raw<PathIdentity> look_up(const std::string &path)
@@ -74,14 +87,15 @@ BindPlan plan_binds(const std::vector<Object> &objects, const Lookup &lookup)
 {
 	BindPlan plan;
 	const auto leave = [&](const Object &object, std::string_view why) {
-		plan.warnings.push_back(
-			fmt::format("{}: {} {}; left as it is", object.name,
-				    object.path.empty() ? "its lower file" : object.path, why));
+		const std::string path = path_before_deletion(object);
+		plan.warnings.push_back(fmt::format("{}: {} {}; left as it is", object.name,
+						    path.empty() ? "its lower file" : path, why));
 	};
 
 	for (const auto &object : objects) {
 		if (object.flags & ITME_OBJECT_UNLINKED) {
-			leave(object, "has been deleted");
+			leave(object,
+			      lookup(path_before_deletion(object)) ? replaced : "has been deleted");
 			continue;
 		}
 		if (!object.path.starts_with('/')) {
@@ -97,7 +111,7 @@ BindPlan plan_binds(const std::vector<Object> &objects, const Lookup &lookup)
 		if (found->itmefs)
 			continue;
 		if (found->ino != object.lower_ino || found->dev != object.lower_dev) {
-			leave(object, "is another file now (replaced since the import)");
+			leave(object, replaced);
 			continue;
 		}
 		plan.binds.push_back(

@@ -3,6 +3,7 @@
 
 #include <cxl/libcxl.h>
 #include <daxctl/libdaxctl.h>
+#include <fmt/format.h>
 #include <memory>
 
 namespace itme
@@ -83,7 +84,7 @@ bool node_online(const Root &root, int node)
 	for (const auto &name : root.list(dir)) {
 		if (!name.starts_with("memory") || name.find_first_of("0123456789") != 6)
 			continue;
-		const auto state = root.read(dir + "/" + name + "/state");
+		const auto state = root.read(fmt::format("{}/{}/state", dir, name));
 		if (!state || !state->starts_with("online"))
 			return false;
 		any = true;
