@@ -122,7 +122,10 @@ uint64_t resident_on(int fd, uint32_t tier, uint64_t off, uint64_t len);
 int stats_all(struct itme_stats *s);
 int stats_file(int fd, struct itme_stats *s);
 int object(int fd, struct itme_object *o);
-/* node of the page mapped at @p, or -errno */
+/*
+ * The node of the page mapped at @p, or -errno. Touches it, again and again if
+ * need be: ITME unmaps what it has now and then, to see whether it is used.
+ */
 int page_node(const void *p);
 
 /* Children and threads. */

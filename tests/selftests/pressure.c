@@ -108,9 +108,10 @@ TEST_F(pressure, gives_back)
 	held = tier_used(DRAM);
 	EXPECT_TRUE(hog_alive(&hog));
 	EXPECT_GE(before * 3 / 4, held);
-	printf("# used before %llu MiB, after %llu MiB\n",
+	printf("# used before %llu MiB, after %llu MiB, free %lld MiB\n",
 	       (unsigned long long)before / MIB,
-	       (unsigned long long)held / MIB);
+	       (unsigned long long)held / MIB,
+	       (long long)node0_free() / (long)MIB);
 	/* all is served while memory is short */
 	for (i = 0; i < 12; i += 3) {
 		fd = open_nth(i);

@@ -114,10 +114,14 @@ int object(int fd, struct itme_object *o)
 int page_node(const void *p)
 {
 	void *page = (void *)((uintptr_t)p & ~(PAGE - 1));
-	int node = -1;
+	int node = -1, tries = 100;
 
 	/* without target nodes move_pages(2) only tells */
-	if (syscall(SYS_move_pages, 0, 1UL, &page, NULL, &node, 0))
-		return -errno;
+	do {
+		if (touch(p))
+			return -EFAULT;
+		if (syscall(SYS_move_pages, 0, 1UL, &page, NULL, &node, 0))
+			return -errno;
+	} while (node == -ENOENT && tries--);
 	return node;
 }
