@@ -268,10 +268,9 @@ const struct file_operations itme_file_ops = {
 };
 
 /*
- * Asked before a folio leaves the page cache or is split, folio locked. The page
- * cache has one reference a page, each mapping one, the caller one. Any more is
- * somebody's who uses the memory (GUP: O_DIRECT, RDMA, a GPU): then it stays, and
- * is counted. So does a chunk that is pinned, unless it is ITME that takes it.
+ * Asked before a folio leaves the page cache or is split, folio locked. One that
+ * somebody uses stays, and is counted. So does a chunk that is pinned, unless it
+ * is ITME that takes it.
  */
 static bool itme_release_folio(struct folio *folio, gfp_t gfp)
 {
@@ -279,7 +278,7 @@ static bool itme_release_folio(struct folio *folio, gfp_t gfp)
 
 	if (itme_chunk_kept(ino, itme_chunk_of(ino, folio->index)))
 		return false;
-	return folio_ref_count(folio) <= folio_nr_pages(folio) + folio_mapcount(folio) + 1;
+	return itme_folio_unused(folio);
 }
 
 /* A folio has left the page cache, whoever took it out. */

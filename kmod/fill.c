@@ -91,11 +91,7 @@ static void fill_end(struct fill *fill, int err)
 	struct itme_inode *ino = fill->ino;
 	struct itme_fs *fs = ino->fs;
 	u32 idx = fill->idx;
-	bool resident = !err;
-
-	if (err && invalidate_inode_pages2_range(ino->vfs.i_mapping, itme_chunk_start(ino, idx),
-						 itme_chunk_start(ino, idx + 1) - 1))
-		resident = true;
+	bool resident = !err || itme_present(ino, idx);
 
 	trace_itme_fill(ino, idx, fill->tier, fill->demand, err ?: (long)fill->bytes,
 			ktime_get_ns() - fill->started);
@@ -149,8 +145,7 @@ static long count_missing(struct fill *fill)
 		index = folio_next_index(folio);
 		folio_put(folio);
 	}
-	/* See alloc_folio() on the last page of a file. */
-	return missing + (missing & 1);
+	return missing;
 }
 
 /*
@@ -163,9 +158,14 @@ static int charge(struct fill *fill)
 	unsigned long start = jiffies;
 	long pages = count_missing(fill) - fill->charged;
 
+	/* Who waits goes first. */
+	if (!fill->demand && atomic_read(&fs->starving))
+		return -EAGAIN;
 	while (pages > 0 && !itme_tier_charge(fill->tier, pages)) {
 		if (READ_ONCE(fs->stopping))
 			return -EAGAIN;
+		if (time_after(jiffies, start + DEMAND_PATIENCE))
+			return -ENOMEM;
 		if (itme_evict(fs, fill->tier, fill->demand))
 			continue;
 		if ((fill->tier == ITME_TIER_CXL || (fill->demand && time_after(jiffies, start + HZ))) &&
@@ -175,11 +175,11 @@ static int charge(struct fill *fill)
 		}
 		if (!fill->demand)
 			return -EAGAIN;
-		if (time_after(jiffies, start + DEMAND_PATIENCE))
-			return -ENOMEM;
 		/* All of it in transit or held: something will come to rest. */
+		atomic_inc(&fs->starving);
 		wait_event_idle_timeout(fs->pages_wait, itme_tier_room(fill->tier) >= pages,
 					HZ / 50);
+		atomic_dec(&fs->starving);
 	}
 	if (pages > 0)
 		fill->charged += pages;
@@ -230,12 +230,6 @@ static struct folio *alloc_folio(struct fill *fill, pgoff_t index, pgoff_t end, 
 
 	if (index)
 		max = min_t(unsigned int, max, __ffs(index));
-	/*
-	 * The last page of a file comes with one more, when it may: single pages
-	 * wait on a CPU's queue for the LRU, and look held by somebody meanwhile.
-	 */
-	if (end - index == 1 && !(index & 1))
-		max = 1;
 	for (;;) {
 		struct folio *folio;
 		int err;
@@ -266,6 +260,7 @@ static struct folio *get_missing(struct fill *fill, pgoff_t index, pgoff_t end, 
 {
 	struct address_space *mapping = fill->ino->vfs.i_mapping;
 	unsigned long giveup = jiffies + DEMAND_PATIENCE;
+	unsigned long next_there;
 	struct folio *folio;
 	int err;
 
@@ -279,6 +274,12 @@ static struct folio *get_missing(struct fill *fill, pgoff_t index, pgoff_t end, 
 			folio_put(folio);
 			return NULL;
 		}
+		/* Up to the next page that is there. */
+		next_there = index;
+		if (xa_find(&mapping->i_pages, &next_there, end - 1, XA_PRESENT))
+			end = next_there;
+		if (end == index)
+			continue;
 		folio = alloc_folio(fill, index, end, may_wait);
 		if (IS_ERR(folio))
 			return folio;
@@ -298,25 +299,37 @@ static struct folio *get_missing(struct fill *fill, pgoff_t index, pgoff_t end, 
 	}
 }
 
-static void end_run(struct fill *fill, bool ok)
+/*
+ * Single pages wait on a CPU's queue for the LRU, and look held by somebody
+ * meanwhile. Releasing a batch drains the queue of this CPU, on which they most
+ * likely have been added just now.
+ */
+static void drain_lru(struct folio *folio)
 {
-	struct itme_read *read = &fill->read;
 	struct folio_batch batch;
 
 	folio_batch_init(&batch);
-	for (unsigned int i = 0; i < read->nr; i++) {
+	folio_get(folio);
+	folio_batch_add(&batch, folio);
+	folio_batch_release(&batch);
+}
+
+/* Folios that could not be read leave again; others of the chunk stay. */
+static void end_run(struct fill *fill, bool ok)
+{
+	struct address_space *mapping = fill->ino->vfs.i_mapping;
+
+	for (unsigned int i = 0; i < fill->read.nr; i++) {
 		struct folio *folio = page_folio(fill->bvec[i].bv_page);
 
-		folio_end_read(folio, ok);
-		/*
-		 * Releasing a batch also drains this CPU's queue of pages on
-		 * their way to the LRU, whose references would make small folios
-		 * look held by somebody.
-		 */
-		if (!folio_batch_add(&batch, folio))
-			folio_batch_release(&batch);
+		if (ok) {
+			folio_end_read(folio, true);
+		} else {
+			generic_error_remove_folio(mapping, folio);
+			folio_unlock(folio);
+		}
+		folio_put(folio);
 	}
-	folio_batch_release(&batch);
 }
 
 static void read_done(struct itme_read *read)
@@ -389,6 +402,7 @@ static void fill_step(struct work_struct *work)
 	pgoff_t index = fill->index;
 	pgoff_t first = index;
 	unsigned int nr = 0;
+	bool single = false;
 	int err = fill->err;
 
 	if (!err && !fill->placed) {
@@ -411,6 +425,7 @@ static void fill_step(struct work_struct *work)
 		if (folio) {
 			if (!nr)
 				first = folio->index;
+			single |= !folio_test_large(folio);
 			bvec_set_folio(&fill->bvec[nr++], folio, folio_size(folio), 0);
 		} else if (nr) {
 			break;
@@ -418,6 +433,8 @@ static void fill_step(struct work_struct *work)
 		index = next;
 	}
 	/* What has been gathered is read first; an error comes again after it. */
+	if (single)
+		drain_lru(page_folio(fill->bvec[0].bv_page));
 	if (nr)
 		start_read(fill, first, index, nr);
 	else

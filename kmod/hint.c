@@ -152,7 +152,7 @@ static bool page_out(struct itme_inode *ino, u32 idx, u32 tier)
 		return true;
 	if (itme_chunk_wait(ino, idx) || !itme_chunk_begin_leave(ino, idx))
 		return itme_chunk_peek(ino, idx).state == ITME_ABSENT;
-	return itme_drop(ino, idx);
+	return itme_drop(ino, idx, false);
 }
 
 /* Pages that can be hot in a tier; more would only push out one another. */

@@ -8,6 +8,7 @@
  */
 #include <linux/cred.h>
 #include <linux/fs_stack.h>
+#include <linux/magic.h>
 #include <linux/namei.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -264,7 +265,8 @@ static struct inode *new_object(struct super_block *sb, struct file *lower, cons
 	err = -ENOMEM;
 	/* kvcalloc() refuses more than 2 GiB, a few TiB of file in small chunks. */
 	if (nr > SZ_16M)
-		ino->chunks = vcalloc(nr, sizeof(*ino->chunks));
+		ino->chunks = __vmalloc(nr * sizeof(*ino->chunks),
+					GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
 	else
 		ino->chunks = kvcalloc(nr, sizeof(*ino->chunks), GFP_KERNEL);
 	ino->name = kstrdup(name, GFP_KERNEL);
@@ -282,13 +284,11 @@ static int check_lower(struct super_block *sb, struct file *lower)
 
 	if (!(lower->f_mode & FMODE_READ))
 		return -EBADF;
-	/* A memfd does not count its writers, so not even by such a descriptor. */
-	if (lower->f_mode & FMODE_WRITE)
-		return -ETXTBSY;
 	if (inode->i_sb == sb ||
 	    inode->i_sb->s_stack_depth + 1 > FILESYSTEM_MAX_STACK_DEPTH)
 		return -ELOOP;
-	if (!S_ISREG(inode->i_mode))
+	/* A file in memory has nothing to gain, and a memfd does not count its writers. */
+	if (!S_ISREG(inode->i_mode) || inode->i_sb->s_magic == TMPFS_MAGIC)
 		return -EINVAL;
 	return 0;
 }

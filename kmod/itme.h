@@ -87,12 +87,13 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  *	who waits also looks by himself now and then, as the kernel frees pages too
  * @inflight: work items that hold an inode
  * @prefetches: those of them that fill and are not waited for
+ * @starving: fills that are waited for and find no room
  * @willneeds: those of them that work on a WILLNEED
  * @inflight_wait: woken when @inflight or @prefetches falls
  * @stopping: no new work; unmount is under way
  * @demand_wq: fills somebody waits for
  * @prefetch_wq: fills nobody waits for
- * @hint_wq: WILLNEEDs, one after the other
+ * @hint_wq: WILLNEEDs, a few at a time
  * @done_wq: completions of reads; never blocked by a fill that waits for room
  * @evict_wq: makes room for the shrinker
  * @evict_work: the worker of @evict_wq
@@ -114,6 +115,7 @@ struct itme_fs {
 	wait_queue_head_t pages_wait;
 	atomic_t inflight;
 	atomic_t prefetches;
+	atomic_t starving;
 	atomic_t willneeds;
 	wait_queue_head_t inflight_wait;
 	bool stopping;
@@ -198,6 +200,15 @@ static inline u64 itme_chunk_bytes(const struct itme_inode *ino, u32 idx)
 	       ((u64)idx << ino->chunk_shift);
 }
 
+/*
+ * The page cache has one reference a page, each mapping one, the caller one. Any
+ * more is somebody's who uses the memory: GUP, for O_DIRECT, RDMA or a GPU.
+ */
+static inline bool itme_folio_unused(struct folio *folio)
+{
+	return folio_ref_count(folio) <= folio_nr_pages(folio) + folio_mapcount(folio) + 1;
+}
+
 /* super.c */
 int itme_super_init(void);
 void itme_super_exit(void);
@@ -268,8 +279,9 @@ void itme_prefetch(struct itme_inode *ino, struct itme_range range);
 
 /* mover.c */
 bool itme_whole(struct itme_inode *ino, u32 idx);
-bool itme_mlocked(struct itme_inode *ino, u32 idx);
-bool itme_drop(struct itme_inode *ino, u32 idx);
+long itme_present(struct itme_inode *ino, u32 idx);
+bool itme_held(struct itme_inode *ino, u32 idx);
+bool itme_drop(struct itme_inode *ino, u32 idx, bool force);
 bool itme_move(struct itme_inode *ino, u32 idx, int tier);
 long itme_evict(struct itme_fs *fs, int tier, bool demand);
 bool itme_evict_colder(struct itme_fs *fs, int tier, u32 interval);

@@ -48,40 +48,69 @@ bool itme_whole(struct itme_inode *ino, u32 idx)
 }
 
 /**
- * itme_mlocked - has somebody locked a part of a chunk in memory?
+ * itme_present - how much of a chunk is in the page cache?
  * @ino: file
  * @idx: chunk
  *
- * Unmapping would undo what mlock(2) promised, so such a chunk stays, as long as
- * what stays leaves room for the rest.
+ * Return: pages
  */
-bool itme_mlocked(struct itme_inode *ino, u32 idx)
+long itme_present(struct itme_inode *ino, u32 idx)
 {
 	pgoff_t index = itme_chunk_start(ino, idx);
 	pgoff_t end = index + itme_chunk_pages(ino, idx) - 1;
 	struct folio_batch batch;
-	bool locked = false;
+	long pages = 0;
 
 	folio_batch_init(&batch);
-	while (!locked && filemap_get_folios(ino->vfs.i_mapping, &index, end, &batch)) {
+	while (filemap_get_folios(ino->vfs.i_mapping, &index, end, &batch)) {
 		for (unsigned int i = 0; i < folio_batch_count(&batch); i++)
-			locked |= folio_test_mlocked(batch.folios[i]);
+			pages += folio_nr_pages(batch.folios[i]);
 		folio_batch_release(&batch);
 	}
-	return locked && itme_chunk_may_hold(ino, idx);
+	return pages;
+}
+
+/**
+ * itme_held - would unmapping a chunk be wrong, or for nothing?
+ * @ino: file
+ * @idx: chunk
+ *
+ * Wrong where mlock(2) has promised that it stays, as long as what stays leaves
+ * room for the rest; for nothing where somebody has a reference on it.
+ */
+bool itme_held(struct itme_inode *ino, u32 idx)
+{
+	pgoff_t index = itme_chunk_start(ino, idx);
+	pgoff_t end = index + itme_chunk_pages(ino, idx) - 1;
+	struct folio_batch batch;
+	bool mlocked = false;
+	bool used = false;
+
+	folio_batch_init(&batch);
+	while (!used && filemap_get_folios(ino->vfs.i_mapping, &index, end, &batch)) {
+		for (unsigned int i = 0; i < folio_batch_count(&batch); i++) {
+			struct folio *folio = batch.folios[i];
+
+			mlocked |= folio_test_mlocked(folio);
+			used |= !itme_folio_unused(folio);
+		}
+		folio_batch_release(&batch);
+	}
+	return used || (mlocked && itme_chunk_may_hold(ino, idx));
 }
 
 /**
  * itme_drop - take a chunk out of memory
  * @ino: file
  * @idx: chunk, ITME_BUSY by the caller
+ * @force: even if it is mlocked
  *
  * Return: true when it is gone
  */
-bool itme_drop(struct itme_inode *ino, u32 idx)
+bool itme_drop(struct itme_inode *ino, u32 idx, bool force)
 {
 	struct itme_chunk c = itme_chunk_peek(ino, idx);
-	bool gone = !itme_mlocked(ino, idx) && !invalidate(ino, idx);
+	bool gone = (force || !itme_held(ino, idx)) && !invalidate(ino, idx);
 
 	trace_itme_drop(ino, idx, c.tier, c.flags & ITME_C_UNTOUCHED, gone);
 	if (gone)
@@ -202,7 +231,7 @@ static int move_chunk(struct itme_inode *ino, u32 idx, int tier)
 	struct itme_chunk c = itme_chunk_peek(ino, idx);
 	struct move m = { .ino = ino, .idx = idx, .tier = tier };
 
-	if (itme_mlocked(ino, idx)) {
+	if (itme_held(ino, idx)) {
 		m.err = -EBUSY;
 	} else if (current->mm) {
 		INIT_WORK_ONSTACK(&m.work, move_work);
@@ -250,32 +279,15 @@ static bool room_below(struct itme_fs *fs, long pages, u32 interval)
 	ino = itme_chunk_begin_colder(fs, ITME_TIER_CXL, interval, &idx);
 	if (!ino)
 		return false;
-	itme_drop(ino, idx);
+	itme_drop(ino, idx, false);
 	itme_inode_put(ino);
 	return itme_tier_room(ITME_TIER_CXL) >= pages;
-}
-
-/* Pages of a chunk that are in the page cache; the kernel may have taken some. */
-static long present(struct itme_inode *ino, u32 idx)
-{
-	pgoff_t index = itme_chunk_start(ino, idx);
-	pgoff_t end = index + itme_chunk_pages(ino, idx) - 1;
-	struct folio_batch batch;
-	long pages = 0;
-
-	folio_batch_init(&batch);
-	while (filemap_get_folios(ino->vfs.i_mapping, &index, end, &batch)) {
-		for (unsigned int i = 0; i < folio_batch_count(&batch); i++)
-			pages += folio_nr_pages(batch.folios[i]);
-		folio_batch_release(&batch);
-	}
-	return pages;
 }
 
 /* A chunk leaves its tier: down to CXL if it is worth that, else out. */
 static long leave(struct itme_fs *fs, struct itme_inode *ino, u32 idx, int tier)
 {
-	long pages = present(ino, idx);
+	long pages = itme_present(ino, idx);
 	int err = -ENOMEM;
 	bool gone;
 
@@ -284,7 +296,7 @@ static long leave(struct itme_fs *fs, struct itme_inode *ino, u32 idx, int tier)
 		err = move_chunk(ino, idx, ITME_TIER_CXL);
 	if (err == -ENOMEM) {
 		/* No place below, or not after all: its nodes may be full or gone. */
-		gone = itme_drop(ino, idx);
+		gone = itme_drop(ino, idx, false);
 	} else {
 		gone = !err;
 		itme_chunk_end_leave(ino, idx, gone ? ITME_TIER_CXL : tier, !gone);

@@ -130,7 +130,8 @@ static bool chunk_in(struct itme_inode *ino, u32 idx, unsigned long pfn, unsigne
 }
 
 /* Return: chunks that could not leave */
-static unsigned long evacuate_inode(struct itme_inode *ino, unsigned long pfn, unsigned long nr)
+static unsigned long evacuate_inode(struct itme_inode *ino, unsigned long pfn, unsigned long nr,
+				    bool force)
 {
 	unsigned long left = 0;
 
@@ -141,14 +142,14 @@ static unsigned long evacuate_inode(struct itme_inode *ino, unsigned long pfn, u
 		if (itme_chunk_wait(ino, idx))
 			return 0;
 		if (chunk_in(ino, idx, pfn, nr) &&
-		    (!itme_chunk_begin_leave(ino, idx) || !itme_drop(ino, idx)))
+		    (!itme_chunk_begin_leave(ino, idx) || !itme_drop(ino, idx, force)))
 			left++;
 		cond_resched();
 	}
 	return left;
 }
 
-static unsigned long evacuate(struct itme_fs *fs, unsigned long pfn, unsigned long nr)
+static unsigned long evacuate(struct itme_fs *fs, unsigned long pfn, unsigned long nr, bool force)
 {
 	unsigned long left = 0;
 	unsigned long id = 0;
@@ -166,7 +167,7 @@ static unsigned long evacuate(struct itme_fs *fs, unsigned long pfn, unsigned lo
 		spin_unlock(&fs->lock);
 		if (!ino)
 			return left;
-		left += evacuate_inode(ino, pfn, nr);
+		left += evacuate_inode(ino, pfn, nr, force);
 		itme_inode_put(ino);
 	}
 }
@@ -183,7 +184,8 @@ static int memory_event(struct notifier_block *nb, unsigned long action, void *a
 	if (action != MEM_GOING_OFFLINE)
 		return NOTIFY_OK;
 	for (int tries = 0; tries < 10; tries++) {
-		if (!evacuate(pressure_fs, mem->start_pfn, mem->nr_pages) ||
+		/* In the end mlocked ones, too: they are read again elsewhere. */
+		if (!evacuate(pressure_fs, mem->start_pfn, mem->nr_pages, tries > 4) ||
 		    fatal_signal_pending(current))
 			break;
 		msleep(20);
@@ -221,7 +223,7 @@ static void sample_tier(struct itme_fs *fs, int tier, u32 *promoted)
 		ino = itme_chunk_sample(fs, tier, &idx, &touched, &heat);
 		if (!ino)
 			return;
-		if (touched && !itme_mlocked(ino, idx))
+		if (touched && !itme_held(ino, idx))
 			unmap_mapping_pages(ino->vfs.i_mapping, itme_chunk_start(ino, idx),
 					    itme_chunk_pages(ino, idx), false);
 		if (tier == ITME_TIER_CXL && heat >= PROMOTE_HEAT && *promoted < PROMOTE_MAX &&

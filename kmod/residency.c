@@ -743,7 +743,7 @@ bool itme_chunk_may_hold(struct itme_inode *ino, u32 idx)
  * itme_chunks_retry_held - let what could not leave be tried again
  * @fs: file system
  *
- * They go back to where they would have been the next to leave.
+ * They go back behind the others, so that those are tried first.
  */
 void itme_chunks_retry_held(struct itme_fs *fs)
 {
@@ -760,7 +760,6 @@ void itme_chunks_retry_held(struct itme_fs *fs)
 				continue;
 			dequeue(ino, c);
 			enqueue(ino, c);
-			list_move_tail(&c->node, &queue_of(fs, c)->list);
 		}
 	}
 	spin_unlock(&fs->lock);

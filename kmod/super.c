@@ -209,7 +209,7 @@ static struct itme_fs *alloc_fs(void)
 	}
 	fs->demand_wq = alloc_workqueue("itme_demand", WQ_UNBOUND | WQ_HIGHPRI, WQ_MAX_ACTIVE);
 	fs->prefetch_wq = alloc_workqueue("itme_prefetch", WQ_UNBOUND, 64);
-	fs->hint_wq = alloc_workqueue("itme_hint", WQ_UNBOUND, 1);
+	fs->hint_wq = alloc_workqueue("itme_hint", WQ_UNBOUND, 8);
 	fs->done_wq = alloc_workqueue("itme_done", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
 	if (!fs->demand_wq || !fs->prefetch_wq || !fs->hint_wq || !fs->done_wq) {
 		free_fs(fs);
@@ -427,7 +427,9 @@ static void stop(struct itme_fs *fs)
 	smp_mb();
 	wake_up_all(&fs->pages_wait);
 	wake_up_all(&fs->inflight_wait);
-	wait_event(fs->inflight_wait, !atomic_read(&fs->inflight));
+	wait_event_idle(fs->inflight_wait, !atomic_read(&fs->inflight));
+	/* Whoever asks for pressure's workers holds an inflight, so not before. */
+	itme_pressure_stop(fs);
 	itme_inode_drop_all(fs);
 }
 
@@ -436,10 +438,8 @@ static void itme_kill_sb(struct super_block *sb)
 	struct itme_fs *fs = itme_sb(sb);
 
 	/* Without a root, the mount failed before anything was started. */
-	if (sb->s_root) {
-		itme_pressure_stop(fs);
+	if (sb->s_root)
 		stop(fs);
-	}
 	kill_anon_super(sb);
 	free_fs(fs);
 }

@@ -195,9 +195,9 @@ int itme_tier_set(struct itme_fs *fs, int tier, u64 bytes)
 
 	spin_lock(&fs->lock);
 	pinned = fs->queues[tier].pinned;
-	if (pinned && pinned > itme_policy_stay_max(tier, pages))
-		err = -EBUSY;
 	old = atomic_long_read(&t->budget);
+	if (pages < old && pinned && pinned > itme_policy_stay_max(tier, pages))
+		err = -EBUSY;
 	if (!err)
 		atomic_long_set(&t->budget, pages);
 	spin_unlock(&fs->lock);

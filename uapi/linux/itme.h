@@ -148,10 +148,9 @@ struct itme_tier_info {
  *
  * Errors: -EEXIST name taken; -EFAULT; -EFBIG more than
  * 2^32 chunks; -EBADF not open for reading; -EINVAL not a
- * regular file, on a file system without O_DIRECT, or bad arguments; -ENODATA
+ * regular file, on tmpfs or a file system without O_DIRECT, or bad arguments; -ENODATA
  * empty; -ETXTBSY open for writing somewhere (a download under way); -ELOOP on
- * itmefs itself or on too deep a stack; -EPERM, -ENOMEM. A descriptor that can
- * write counts as open for writing.
+ * itmefs itself or on too deep a stack; -EPERM, -ENOMEM.
  */
 struct itme_import {
 	__s32 lower_fd;
