@@ -3,13 +3,14 @@
  * Reads files through mmap as a model's weights are read, and measures passes.
  *
  *   itme-bench read [-p PASSES] [-s STRIDE] [-l LENGTH] [-d DISK] [-o ORDER]
- *                   [-w WAIT_MS] [-z] NAME=FILE...
+ *                   [-c US] [-z] NAME=FILE...
  *
  * A word every STRIDE bytes is loaded and summed (64: every cache line). With
  * several files the passes alternate between them, so that what disturbs one
  * disturbs the other. -z unmaps the pages before each pass (they stay cached).
  * -o file: in file order; -o random: 2 MiB pieces in an order that differs from
- * pass to pass and not from file to file. -w sleeps before each pass.
+ * pass to pass and not from file to file. -c computes that many microseconds
+ * after each 2 MiB, as a model does with its weights.
  *
  * Of each pass is printed: time, CPU time of the reader, bytes that DISK read,
  * the sum, ITME's stall time; after the last, what smaps says of the mapping.
@@ -35,7 +36,7 @@ struct target {
 };
 
 static struct {
-	uint64_t passes, stride, len, wait_ms;
+	uint64_t passes, stride, len, compute_ns;
 	const char *disk;
 	bool random, zap;
 } opt = { .passes = 1, .stride = 64 };
@@ -56,8 +57,18 @@ static uint64_t disk_bytes(void)
 	return sectors * 512;
 }
 
+/* Of the thread's own CPU time, or waiting for the CPU would count as computing. */
+static void compute(void)
+{
+	uint64_t end = now_ns(CLOCK_THREAD_CPUTIME_ID) + opt.compute_ns;
+
+	while (opt.compute_ns && now_ns(CLOCK_THREAD_CPUTIME_ID) < end)
+		for (volatile int i = 0; i < 1000; i++)
+			;
+}
+
 /* Four words at a time, or the loop would cost more than the memory. */
-static uint64_t sum_range(const char *p, uint64_t len, uint64_t stride)
+static uint64_t sum_piece(const char *p, uint64_t len, uint64_t stride)
 {
 	uint64_t a = 0, b = 0, c = 0, d = 0, pos = 0;
 
@@ -72,41 +83,51 @@ static uint64_t sum_range(const char *p, uint64_t len, uint64_t stride)
 	return a + b + c + d;
 }
 
-static uint64_t sum_random(const struct target *t, uint64_t seed)
+static void make_order(uint32_t *order, uint64_t nr, uint64_t seed)
 {
-	uint64_t nr = t->len / CHUNK, sum = 0;
-	uint32_t *order = malloc(nr * sizeof(*order));
-
-	if (!order)
-		die("no memory");
 	for (uint64_t i = 0; i < nr; i++) {
-		uint64_t j;
+		uint64_t j = i;
 
 		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-		j = (seed >> 33) % (i + 1);
+		if (opt.random)
+			j = (seed >> 33) % (i + 1);
 		order[i] = order[j];
 		order[j] = i;
 	}
-	for (uint64_t i = 0; i < nr; i++)
-		sum += sum_range(t->map + order[i] * CHUNK, CHUNK, opt.stride);
-	free(order);
+}
+
+static uint64_t sum_file(const struct target *t, const uint32_t *order)
+{
+	uint64_t sum = 0;
+
+	for (uint64_t i = 0; i * CHUNK < t->len; i++) {
+		uint64_t pos = order[i] * CHUNK;
+		uint64_t len = t->len - pos < CHUNK ? t->len - pos : CHUNK;
+
+		sum += sum_piece(t->map + pos, len, opt.stride);
+		compute();
+	}
 	return sum;
 }
 
 static void pass(const struct target *t, uint64_t n)
 {
 	struct itme_stats before, after;
+	uint64_t nr = (t->len + CHUNK - 1) / CHUNK;
+	uint32_t *order = calloc(nr, sizeof(*order));
 	uint64_t start, ns, cpu, disk, sum;
 	bool itme;
 
+	if (!order)
+		die("no memory");
+	make_order(order, nr, n + 1);
 	if (opt.zap && madvise((void *)t->map, t->len, MADV_DONTNEED))
 		die("madvise");
-	usleep(opt.wait_ms * 1000);
 	itme = itme_counters(t->fd, &before);
 	disk = disk_bytes();
 	cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
 	start = now_ns(CLOCK_MONOTONIC);
-	sum = opt.random ? sum_random(t, n + 1) : sum_range(t->map, t->len, opt.stride);
+	sum = sum_file(t, order);
 	ns = now_ns(CLOCK_MONOTONIC) - start;
 	cpu = now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	disk = disk_bytes() - disk;
@@ -120,6 +141,7 @@ static void pass(const struct target *t, uint64_t n)
 		       after.demoted_bytes - before.demoted_bytes);
 	printf("}\n");
 	fflush(stdout);
+	free(order);
 }
 
 static void print_smaps(const struct target *t)
@@ -150,7 +172,7 @@ static int parse(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "p:s:l:d:o:w:z")) != -1) {
+	while ((c = getopt(argc, argv, "p:s:l:d:o:c:z")) != -1) {
 		switch (c) {
 		case 'p':
 			opt.passes = size_arg(optarg);
@@ -167,8 +189,8 @@ static int parse(int argc, char **argv)
 		case 'o':
 			opt.random = !strcmp(optarg, "random");
 			break;
-		case 'w':
-			opt.wait_ms = size_arg(optarg);
+		case 'c':
+			opt.compute_ns = size_arg(optarg) * 1000;
 			break;
 		case 'z':
 			opt.zap = true;
