@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Reads what test programs print: TAP, KTAP, GoogleTest's console lines and CTest's JUnit files."""
 
 import re

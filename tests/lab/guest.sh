@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # Sourced by tests that run in a lab guest: . "$LAB_DIR/guest.sh"
 # LAB_PROFILE (numa, cxl), LAB_ONLINE and LAB_ICOUNT say which guest it is; /results is the host's directory.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The initramfs of a lab guest: busybox, the modules that reach the host's root, and the job."""
 
 import lzma

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """QEMU command lines of the lab's profiles."""
 
 import glob

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What on a guest's console means that its kernel is not well."""
 
 import re
