@@ -168,8 +168,8 @@ static int charge(struct fill *fill)
 			return -ENOMEM;
 		if (itme_evict(fs, fill->tier, fill->demand))
 			continue;
-		if ((fill->tier == ITME_TIER_CXL || (fill->demand && time_after(jiffies, start + HZ))) &&
-		    fall_back(fill)) {
+		if ((fill->tier == ITME_TIER_CXL ||
+		     (fill->demand && time_after(jiffies, start + HZ))) && fall_back(fill)) {
 			pages = count_missing(fill);
 			continue;
 		}

@@ -74,10 +74,11 @@ static void willneed_work(struct work_struct *work)
 /* As many chunks as there is room for now, and what a stream would have ahead. */
 static u32 bound(struct itme_inode *ino, int tier)
 {
+	long budget = atomic_long_read(&itme_tiers[tier].budget);
 	long pages = max(0L, itme_tier_room(tier));
 
 	if (tier == ITME_TIER_DRAM)
-		pages = max(pages, itme_policy_ring(atomic_long_read(&itme_tiers[tier].budget)) / 2);
+		pages = max(pages, itme_policy_ring(budget) / 2);
 	return min_t(u64, U32_MAX, ((u64)pages << PAGE_SHIFT) >> ino->chunk_shift);
 }
 

@@ -204,7 +204,8 @@ static int do_stats(struct file *file, void *p)
 	struct itme_stats *stats = p;
 	u32 flags = stats->flags;
 
-	if (flags & ~ITME_STATS_FILE || stats->pad || !zero(stats->reserved, sizeof(stats->reserved)))
+	if (flags & ~ITME_STATS_FILE || stats->pad ||
+	    !zero(stats->reserved, sizeof(stats->reserved)))
 		return -EINVAL;
 	if (flags & ITME_STATS_FILE && is_root(file))
 		return -ENOTTY;

@@ -30,6 +30,8 @@ static int invalidate(struct itme_inode *ino, u32 idx)
  * @idx: chunk
  *
  * The kernel may have taken some of a resident one. A snapshot.
+ *
+ * Return: true if so
  */
 bool itme_whole(struct itme_inode *ino, u32 idx)
 {
@@ -77,6 +79,8 @@ long itme_present(struct itme_inode *ino, u32 idx)
  *
  * Wrong where mlock(2) has promised that it stays, as long as what stays leaves
  * room for the rest; for nothing where somebody has a reference on it.
+ *
+ * Return: true if so
  */
 bool itme_held(struct itme_inode *ino, u32 idx)
 {

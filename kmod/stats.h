@@ -12,10 +12,7 @@ struct itme_fs;
 struct itme_inode;
 struct itme_stats;
 
-/**
- * enum itme_counter - what is counted, see struct itme_stats
- * @ITME_NR_COUNTERS: number of counters
- */
+/* What is counted, see struct itme_stats. */
 enum itme_counter {
 	ITME_READ_BYTES,
 	ITME_READS,

@@ -47,6 +47,8 @@ void itme_tier_uncharge(int tier, long pages)
  *
  * The kernel may move a folio to a node that was given to no tier. It is then
  * counted as DRAM.
+ *
+ * Return: memory tier
  */
 int itme_tier_of(int nid)
 {
