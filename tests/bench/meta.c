@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Kernel memory that importing a file takes. With many chunks, what a file takes anyway does not count. */
+/*
+ * Kernel memory that importing a file takes. With many chunks, what a file takes
+ * anyway does not count.
+ */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>

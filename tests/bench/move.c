@@ -91,7 +91,8 @@ static void copy_between(const char *job, const char *to, char *dst, const char 
 	report(job, to, len, now_ns(CLOCK_MONOTONIC) - start);
 }
 
-static void round_to(const char *to, int fd, uint32_t tier, char *dst, const char *src, uint64_t len)
+static void round_to(const char *to, int fd, uint32_t tier, char *dst, const char *src,
+		     uint64_t len)
 {
 	move_to(fd, len, tier, to);
 	copy_between("copy.words", to, dst, src, len, copy_words);

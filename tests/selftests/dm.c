@@ -89,7 +89,8 @@ const char *dm_setup(unsigned int mib)
 	if (dmsetup(args))
 		return "dmsetup create failed";
 	/* a journal would write on its own */
-	if (run_cmd("mkfs.ext4 -q -F -O ^has_journal -E nodiscard,lazy_itable_init=0 /dev/mapper/" NAME))
+	if (run_cmd("mkfs.ext4 -q -F -O ^has_journal -E nodiscard,lazy_itable_init=0 "
+		    "/dev/mapper/" NAME))
 		return "mkfs failed";
 	mkdir(dm_dir(), 0755);
 	if (mount("/dev/mapper/" NAME, dm_dir(), "ext4", 0, NULL))

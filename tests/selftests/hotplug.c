@@ -45,7 +45,8 @@ static int set_all(void *arg)
 		if (!strncmp(is, "off", 3) == !strncmp(state, "off", 3))
 			continue;
 		/* a page may be held for a moment */
-		if (!POLL(!(ret = write_file(blocks[i], state)), 10))
+		(void)POLL(!(ret = write_file(blocks[i], state)), 10);
+		if (ret)
 			fprintf(stderr, "# %s > %s: %d\n", state, blocks[i],
 				ret);
 	}
@@ -85,7 +86,8 @@ FIXTURE_TEARDOWN_PARENT(hotplug)
 	if (wrong)
 		EXPECT_NULL(wrong) TH_LOG("after the test: %s", wrong);
 	/* the list of blocks was made in another process */
-	run_cmd("for s in /sys/devices/system/memory/memory*/state; do grep -q offline $s && echo online_movable >$s; done");
+	run_cmd("for s in /sys/devices/system/memory/memory*/state; do "
+		"grep -q offline $s && echo online_movable >$s; done");
 }
 
 static bool stop;

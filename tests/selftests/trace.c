@@ -23,7 +23,7 @@ static int lines_of(const char *event)
 	if (!f)
 		return -1;
 	while (fgets(line, sizeof(line), f))
-		n += line[0] != '#' && strstr(line, event) != NULL;
+		n += line[0] != '#' && !!strstr(line, event);
 	fclose(f);
 	return n;
 }
