@@ -154,9 +154,11 @@ TEST_F(advise, pin_withstands_a_scan)
 		EXPECT_EQ(DRAM, map[i] & ITME_MAP_TIER_MASK);
 	}
 	EXPECT_EQ(0, map[0] & ITME_MAP_PINNED);
-	EXPECT_EQ(0, check_mapped(a, 2 * CHUNK, 2 * CHUNK, 1));
 	ASSERT_EQ(0, stats_file(a, &after));
 	EXPECT_EQ(before.read_bytes, after.read_bytes);
+	EXPECT_EQ(0, check_mapped(a, 2 * CHUNK, 2 * CHUNK, 1));
+	ASSERT_EQ(0, stats_file(a, &after));
+	EXPECT_EQ(before.stalls, after.stalls);
 	/* it stays even when told to go */
 	ASSERT_EQ(0, advise(a, 0, 0, ITME_ADVICE_PAGEOUT, ANY, &done));
 	EXPECT_EQ(2 * CHUNK, resident(a, 2 * CHUNK, 2 * CHUNK));
