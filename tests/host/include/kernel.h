@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * As much of the kernel as kmod/residency.c and the headers of kmod/ need on the
+ * host, where one thread plays all parts. Headers of the kernel that are not in
+ * include/linux/ stand for this one; the Makefile makes them.
+ */
+#ifndef HOST_KERNEL_H
+#define HOST_KERNEL_H
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/list.h>
+#include <linux/types.h>
+#include <string.h>
+#include <time.h>
+
+#define PAGE_SHIFT	12
+#define PAGE_SIZE	(1UL << PAGE_SHIFT)
+#define NSEC_PER_SEC	1000000000L
+#define HZ		250
+#ifndef U32_MAX
+#define U32_MAX		UINT32_MAX
+#endif
+
+#define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
+#define smp_mb()		__sync_synchronize()
+#define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
+#define min(a, b)		({ __auto_type _a = (a); __auto_type _b = (b); _a < _b ? _a : _b; })
+#define max(a, b)		({ __auto_type _a = (a); __auto_type _b = (b); _a > _b ? _a : _b; })
+#define min_t(t, a, b)		min((t)(a), (t)(b))
+#define max_t(t, a, b)		max((t)(a), (t)(b))
+#define clamp(v, lo, hi)	min(max(v, lo), hi)
+#define div_u64(a, b)		((u64)(a) / (b))
+
+/* A kernel would only print it. */
+#define WARN_ON_ONCE(cond)	assert(!(cond))
+
+typedef struct { int v; } atomic_t;
+typedef struct { long v; } atomic_long_t;
+typedef struct { s64 v; } atomic64_t;
+
+#define atomic_read(a)		((a)->v)
+#define atomic_inc(a)		((void)(a)->v++)
+#define atomic_dec(a)		((void)(a)->v--)
+#define atomic_long_read(a)	((a)->v)
+#define atomic_long_set(a, n)	((void)((a)->v = (n)))
+#define atomic_long_add(n, a)	((void)((a)->v += (n)))
+#define atomic_long_sub(n, a)	((void)((a)->v -= (n)))
+#define atomic64_read(a)	((a)->v)
+#define atomic64_add(n, a)	((void)((a)->v += (n)))
+
+/* Taken twice, or asserted and not taken: caught. */
+typedef struct { bool taken; } spinlock_t;
+
+static inline void spin_lock_init(spinlock_t *lock)
+{
+	lock->taken = false;
+}
+
+static inline void spin_lock(spinlock_t *lock)
+{
+	assert(!lock->taken);
+	lock->taken = true;
+}
+
+static inline void spin_unlock(spinlock_t *lock)
+{
+	assert(lock->taken);
+	lock->taken = false;
+}
+
+#define spin_is_contended(lock)	(0)
+#define lockdep_assert_held(lock) assert((lock)->taken)
+#define cond_resched()		((void)0)
+
+struct mutex { int unused; };
+typedef struct { int unused; } wait_queue_head_t;
+typedef struct { unsigned long bits; } nodemask_t;
+struct workqueue_struct;
+struct work_struct { int unused; };
+struct delayed_work { int unused; };
+struct timespec64 { s64 tv_sec; long tv_nsec; };
+struct kiocb { int unused; };
+struct iov_iter { int unused; };
+struct bio_vec { int unused; };
+struct super_block { void *s_fs_info; };
+struct inode { loff_t i_size; };
+struct file;
+struct folio;
+struct file_operations;
+struct address_space_operations;
+
+static inline loff_t i_size_read(const struct inode *inode)
+{
+	return inode->i_size;
+}
+
+/* Evicting inodes are not played. */
+static inline struct inode *igrab(struct inode *inode)
+{
+	return inode;
+}
+
+struct xarray { void *slot[16]; };
+
+static inline void *xa_load(const struct xarray *xa, unsigned long index)
+{
+	assert(index < 16);
+	return xa->slot[index];
+}
+
+static inline void xa_erase(struct xarray *xa, unsigned long index)
+{
+	assert(index < 16);
+	xa->slot[index] = NULL;
+}
+
+#define wake_up_var(var)	((void)(var))
+#define wake_up_all(wq)		((void)(wq))
+/* The simulator waits in its own way. */
+#define wait_var_event_killable(var, cond) ((void)(var), assert(cond), 0)
+
+/* Time is the simulator's. */
+u64 ktime_get_ns(void);
+
+#endif /* HOST_KERNEL_H */
