@@ -270,13 +270,14 @@ const struct file_operations itme_file_ops = {
 /*
  * Asked before a folio leaves the page cache or is split, folio locked. One that
  * somebody uses stays, and is counted. So does a chunk that is pinned, unless it
- * is ITME that takes it.
+ * is ITME that takes it, or its memory has gone bad.
  */
 static bool itme_release_folio(struct folio *folio, gfp_t gfp)
 {
 	struct itme_inode *ino = itme_i(folio->mapping->host);
 
-	if (itme_chunk_kept(ino, itme_chunk_of(ino, folio->index)))
+	if (itme_chunk_kept(ino, itme_chunk_of(ino, folio->index)) &&
+	    !folio_test_has_hwpoisoned(folio))
 		return false;
 	return itme_folio_unused(folio);
 }

@@ -155,35 +155,43 @@ static long count_missing(struct fill *fill)
 static int charge(struct fill *fill)
 {
 	struct itme_fs *fs = fill->ino->fs;
-	unsigned long start = jiffies;
 	long pages = count_missing(fill) - fill->charged;
+	unsigned long since = jiffies;
+	bool starving = false;
+	int err = 0;
 
 	/* Who waits goes first. */
 	if (!fill->demand && atomic_read(&fs->starving))
 		return -EAGAIN;
 	while (pages > 0 && !itme_tier_charge(fill->tier, pages)) {
-		if (READ_ONCE(fs->stopping))
-			return -EAGAIN;
-		if (time_after(jiffies, start + DEMAND_PATIENCE))
-			return -ENOMEM;
-		if (itme_evict(fs, fill->tier, fill->demand))
+		if (itme_evict(fs, fill->tier, fill->demand)) {
+			since = jiffies;
 			continue;
-		if ((fill->tier == ITME_TIER_CXL ||
-		     (fill->demand && time_after(jiffies, start + HZ))) && fall_back(fill)) {
+		}
+		if ((fill->tier == ITME_TIER_CXL || (fill->demand && time_after(jiffies, since + HZ))) &&
+		    fall_back(fill)) {
 			pages = count_missing(fill);
 			continue;
 		}
-		if (!fill->demand)
-			return -EAGAIN;
+		err = -EAGAIN;
+		if (!fill->demand || READ_ONCE(fs->stopping))
+			break;
+		err = -ENOMEM;
+		if (time_after(jiffies, since + DEMAND_PATIENCE))
+			break;
+		err = 0;
 		/* All of it in transit or held: something will come to rest. */
-		atomic_inc(&fs->starving);
+		if (!starving)
+			atomic_inc(&fs->starving);
+		starving = true;
 		wait_event_idle_timeout(fs->pages_wait, itme_tier_room(fill->tier) >= pages,
 					HZ / 50);
-		atomic_dec(&fs->starving);
 	}
-	if (pages > 0)
+	if (starving)
+		atomic_dec(&fs->starving);
+	if (!err && pages > 0)
 		fill->charged += pages;
-	return 0;
+	return err;
 }
 
 static struct folio *try_orders(struct fill *fill, unsigned int max)

@@ -9,6 +9,7 @@
  * counts. itme_release_folio() in file.c refuses that, under the folio lock and
  * after the folio has been unmapped.
  */
+#include <linux/delay.h>
 #include <linux/highmem.h>
 #include <linux/migrate.h>
 #include <linux/pagevec.h>
@@ -114,8 +115,14 @@ bool itme_held(struct itme_inode *ino, u32 idx)
 bool itme_drop(struct itme_inode *ino, u32 idx, bool force)
 {
 	struct itme_chunk c = itme_chunk_peek(ino, idx);
-	bool gone = (force || !itme_held(ino, idx)) && !invalidate(ino, idx);
+	bool gone = false;
 
+	/* Who reads it, or just looks where it is, holds it for a moment. */
+	for (int tries = 0; !gone && tries < 3; tries++) {
+		if (tries)
+			usleep_range(50, 100);
+		gone = (force || !itme_held(ino, idx)) && !invalidate(ino, idx);
+	}
 	trace_itme_drop(ino, idx, c.tier, c.flags & ITME_C_UNTOUCHED, gone);
 	if (gone)
 		itme_count(ino, ITME_DROPPED, itme_chunk_bytes(ino, idx));

@@ -194,10 +194,16 @@ int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, bool force_main)
 	return tier;
 }
 
+/* A pinned chunk stays pinned where it comes to, as far as that may be pinned. */
 static void change_tier(struct itme_inode *ino, struct itme_chunk *c, int tier)
 {
+	long max = itme_policy_stay_max(tier, atomic_long_read(&itme_tiers[tier].budget));
+	long pages = itme_chunk_pages(ino, c - ino->chunks);
+
 	dequeue(ino, c);
 	c->tier = tier;
+	if (ino->fs->queues[tier].pinned + pages > max)
+		c->flags &= ~ITME_C_PINNED;
 	c->heat = 0;
 	c->flags &= ~ITME_C_RING;
 	if (tier == ITME_TIER_DRAM && !fits_main(ino, c - ino->chunks))
