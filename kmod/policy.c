@@ -61,6 +61,11 @@ static bool can_leave(const struct itme_chunk *c)
 	return c->state == ITME_RESIDENT;
 }
 
+static bool is_colder(const struct itme_chunk *c, u32 interval, u32 now)
+{
+	return can_leave(c) && !c->young && itme_age(c->stamp, now) > interval + interval / 4;
+}
+
 /**
  * itme_policy_colder - a chunk that is worth less than a newcomer
  * @main: queue to look in
@@ -69,24 +74,30 @@ static bool can_leave(const struct itme_chunk *c)
  *
  * One that was not touched for a quarter longer than @interval. A chunk whose
  * touches could not be seen since the sampler's last visit (young) counts as in
- * use. What is passed over goes to the other end, so that the next search starts
- * elsewhere.
+ * use. The sampler takes from the tail and puts to the head: of those at the head
+ * it is known best that they are idle, those at the tail had most time to be used.
  *
  * Return: the chunk, or NULL
  */
 struct itme_chunk *itme_policy_colder(struct itme_queue *main, u32 interval, u32 now)
 {
-	int left = SCAN_MAX / 8;
+	struct itme_chunk *c;
+	int left = SCAN_MAX;
 
 	if (!interval)
 		return NULL;
-	while (left-- && !list_empty(&main->list)) {
-		struct itme_chunk *c = list_last_entry(&main->list, struct itme_chunk, node);
-
-		if (can_leave(c) && !c->young &&
-		    itme_age(c->stamp, now) > interval + interval / 4)
+	list_for_each_entry(c, &main->list, node) {
+		if (left-- <= SCAN_MAX / 4)
+			break;
+		if (is_colder(c, interval, now))
 			return c;
-		list_move(&c->node, &main->list);
+	}
+	left = SCAN_MAX / 4;
+	list_for_each_entry_reverse(c, &main->list, node) {
+		if (!left--)
+			break;
+		if (is_colder(c, interval, now))
+			return c;
 	}
 	return NULL;
 }
@@ -99,12 +110,12 @@ static bool wanted(const struct itme_chunk *c, u32 now)
 	return c->flags & ITME_C_UNTOUCHED && itme_age(c->stamp, now) <= patience;
 }
 
-static struct itme_chunk *ring_used(struct itme_queue *ring, u32 now)
+static struct itme_chunk *oldest(struct itme_queue *q, u32 now)
 {
 	struct itme_chunk *c;
 	int left = SCAN_MAX;
 
-	list_for_each_entry_reverse(c, &ring->list, node) {
+	list_for_each_entry_reverse(c, &q->list, node) {
 		if (!left--)
 			break;
 		if (can_leave(c) && !wanted(c, now))
@@ -160,8 +171,10 @@ static struct itme_chunk *unused(struct itme_queue *q)
  */
 struct itme_chunk *itme_policy_victim(struct itme_queues *q, long budget, bool demand, u32 now)
 {
-	struct itme_chunk *c = ring_used(&q->ring, now);
+	struct itme_chunk *c = oldest(&q->used, now);
 
+	if (!c)
+		c = oldest(&q->ring, now);
 	if (!c && (demand || !itme_policy_fits_main(q, budget, 0)))
 		c = main_oldest(&q->main, now);
 	if (!c && demand)

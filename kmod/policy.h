@@ -6,8 +6,9 @@
  * compiles on the host too, where tests/host drives it. The caller holds the
  * lock that protects the queues.
  *
- * Each tier has two queues. *main* is what stays; *ring* (DRAM only) is what
- * passes through, first in first out. A chunk read for the first time goes to
+ * Each tier has two sets. *main* is what stays; the *ring* (DRAM only) is what
+ * passes through: a queue of what waits for its use, and one of what has been
+ * used, first in, first out. A chunk read for the first time goes to
  * main while there is room beside the ring, else to the ring. It gets a place in
  * main later only at the cost of one that is proven colder: one not touched for
  * longer than the time between the last two uses of the newcomer. In a cyclic
@@ -78,7 +79,8 @@ struct itme_queue {
 /**
  * struct itme_queues - the chunks of one tier
  * @main: what stays
- * @ring: what passes through; newest at the head
+ * @ring: what passes through and has not been used yet; newest at the head
+ * @used: what has passed through; first in, first out
  * @held: what could not leave at the last try, from either; set aside so that a
  *	search does not meet it again at once
  * @pinned: pages under ITME_ADVICE_PIN, on no queue
@@ -86,6 +88,7 @@ struct itme_queue {
 struct itme_queues {
 	struct itme_queue main;
 	struct itme_queue ring;
+	struct itme_queue used;
 	struct itme_queue held;
 	long pinned;
 };

@@ -18,9 +18,9 @@
 
 /* A part of main is looked at each time, this often. */
 #define SAMPLE_PERIOD	HZ
-#define SAMPLE_MIN	8
+#define SAMPLE_MIN	32
 #define SAMPLE_MAX	1024
-#define SAMPLE_PART	64
+#define SAMPLE_PART	16
 /* Rounds of the sampler in a row that make a chunk of CXL worth a move. */
 #define PROMOTE_HEAT	2
 /* Chunks a second that may be promoted, so that moves never crowd out the reader. */

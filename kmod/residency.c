@@ -38,7 +38,9 @@ static struct itme_queue *queue_of(struct itme_fs *fs, const struct itme_chunk *
 
 	if (c->flags & ITME_C_HELD)
 		return &q->held;
-	return c->flags & ITME_C_RING ? &q->ring : &q->main;
+	if (!(c->flags & ITME_C_RING))
+		return &q->main;
+	return c->flags & ITME_C_UNTOUCHED ? &q->ring : &q->used;
 }
 
 static void enqueue(struct itme_inode *ino, struct itme_chunk *c)
@@ -68,6 +70,20 @@ static void dequeue(struct itme_inode *ino, struct itme_chunk *c)
 		queue_of(fs, c)->pages -= pages;
 	}
 	c->flags &= ~ITME_C_HELD;
+}
+
+/* Filled, and to be used: another queue than when it has been used. */
+static void set_untouched(struct itme_inode *ino, struct itme_chunk *c, bool untouched)
+{
+	bool queued = !list_empty(&c->node) && !(c->flags & ITME_C_HELD);
+
+	if (queued)
+		dequeue(ino, c);
+	c->flags &= ~ITME_C_UNTOUCHED;
+	if (untouched)
+		c->flags |= ITME_C_UNTOUCHED;
+	if (queued)
+		enqueue(ino, c);
 }
 
 static bool in_transit(u8 state)
@@ -131,7 +147,7 @@ bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand, bool ho
 	}
 	if (begun) {
 		c->flags &= ~(ITME_C_EIO | ITME_C_ENOMEM);
-		c->flags |= ITME_C_UNTOUCHED;
+		set_untouched(ino, c, true);
 		if (!demand)
 			c->flags |= ITME_C_PREFETCH;
 		WRITE_ONCE(c->stamp, now);
@@ -263,6 +279,9 @@ void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err
 		c->flags |= ITME_C_EIO;
 	if (!resident && !(c->flags & ITME_C_PINNED))
 		dequeue(ino, c);
+	/* Nobody has used it: what the next fill has to see is the use before. */
+	if (!resident)
+		WRITE_ONCE(c->stamp, c->interval ? c->stamp - c->interval : 0);
 	set_state(ino, c, resident ? ITME_RESIDENT : ITME_ABSENT);
 	spin_unlock(&fs->lock);
 	wake_waiters(ino, c);
@@ -479,6 +498,16 @@ static u32 max_window(struct itme_inode *ino)
 	return max(1UL, bytes >> ino->chunk_shift);
 }
 
+/* What all readers together have ahead is bounded as well: by half of the ring. */
+static u32 max_issue(struct itme_inode *ino)
+{
+	long budget = atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget);
+	long ahead = READ_ONCE(ino->fs->queues[ITME_TIER_DRAM].ring.pages);
+	long pages = max(itme_policy_ring(budget) - 2 * ahead, itme_tier_room(ITME_TIER_DRAM)) / 2;
+
+	return pages > 0 ? min_t(u64, U32_MAX, ((u64)pages << PAGE_SHIFT) >> ino->chunk_shift) : 0;
+}
+
 /**
  * itme_chunk_touch - note the first use since a fill
  * @ino: file
@@ -497,13 +526,15 @@ struct itme_range itme_chunk_touch(struct itme_inode *ino, u32 idx, bool random)
 
 	spin_lock(&fs->lock);
 	used = (c->flags & ITME_C_UNTOUCHED) && (c->flags & ITME_C_PREFETCH);
-	c->flags &= ~(ITME_C_UNTOUCHED | ITME_C_PREFETCH);
+	set_untouched(ino, c, false);
+	c->flags &= ~ITME_C_PREFETCH;
 	WRITE_ONCE(c->young, 1);
 	WRITE_ONCE(c->stamp, itme_now());
 	range = itme_stream_touch(&ino->streams, &(struct itme_touch){
 		.idx = idx,
 		.nr_chunks = ino->nr_chunks,
 		.max_window = max_window(ino),
+		.max_issue = max_issue(ino),
 		.after_resident = before && before->state == ITME_RESIDENT && before->young,
 		.random = random,
 	});

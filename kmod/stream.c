@@ -114,6 +114,9 @@ struct itme_range itme_stream_touch(struct itme_streams *t, const struct itme_to
 	if (end <= range.start)
 		return none;
 	range.nr = end - range.start;
-	s->ahead = end;
+	if (range.nr > touch->max_issue)
+		range.nr = touch->max_issue;
+	if (range.nr)
+		s->ahead = range.start + range.nr;
 	return range;
 }

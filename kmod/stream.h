@@ -57,6 +57,7 @@ struct itme_streams {
  * @idx: the chunk
  * @nr_chunks: of the file
  * @max_window: chunks the memory has room for ahead of use
+ * @max_issue: chunks that may be read ahead now, as others read ahead too
  * @after_resident: the chunk before it is in memory and in use
  * @random: the mapping or file was said to be read at random
  */
@@ -64,6 +65,7 @@ struct itme_touch {
 	u32 idx;
 	u32 nr_chunks;
 	u32 max_window;
+	u32 max_issue;
 	bool after_resident;
 	bool random;
 };

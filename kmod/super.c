@@ -205,6 +205,7 @@ static struct itme_fs *alloc_fs(void)
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		INIT_LIST_HEAD(&fs->queues[tier].main.list);
 		INIT_LIST_HEAD(&fs->queues[tier].ring.list);
+		INIT_LIST_HEAD(&fs->queues[tier].used.list);
 		INIT_LIST_HEAD(&fs->queues[tier].held.list);
 	}
 	fs->demand_wq = alloc_workqueue("itme_demand", WQ_UNBOUND | WQ_HIGHPRI, WQ_MAX_ACTIVE);

@@ -9,9 +9,9 @@
 #define PREFETCH_ACTIVE	64
 #define PATIENCE	(30000 * SIM_MS)
 #define SAMPLE_PERIOD	(1000 * SIM_MS)
-#define SAMPLE_MIN	8
+#define SAMPLE_MIN	32
 #define SAMPLE_MAX	1024
-#define SAMPLE_PART	64
+#define SAMPLE_PART	16
 #define PROMOTE_HEAT	2
 #define PROMOTE_MAX	16
 
@@ -543,9 +543,10 @@ void sim_check(void)
 		struct itme_queues *q = &sim.fs.queues[tier];
 
 		check_queue(&q->main, 0, ITME_C_RING | ITME_C_HELD | ITME_C_PINNED);
-		check_queue(&q->ring, ITME_C_RING, ITME_C_HELD | ITME_C_PINNED);
+		check_queue(&q->ring, ITME_C_RING | ITME_C_UNTOUCHED, ITME_C_HELD | ITME_C_PINNED);
+		check_queue(&q->used, ITME_C_RING, ITME_C_UNTOUCHED | ITME_C_HELD | ITME_C_PINNED);
 		check_queue(&q->held, ITME_C_HELD, ITME_C_PINNED);
-		CHECK(tier == ITME_TIER_DRAM || !q->ring.pages, "a ring in CXL");
+		CHECK(tier == ITME_TIER_DRAM || !(q->ring.pages + q->used.pages), "a ring in CXL");
 		CHECK(itme_tier_room(tier) >= 0, "tier %d is %ld pages over its budget", tier,
 		      -itme_tier_room(tier));
 	}
@@ -596,6 +597,7 @@ void sim_start(const struct sim_config *config)
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		INIT_LIST_HEAD(&sim.fs.queues[tier].main.list);
 		INIT_LIST_HEAD(&sim.fs.queues[tier].ring.list);
+		INIT_LIST_HEAD(&sim.fs.queues[tier].used.list);
 		INIT_LIST_HEAD(&sim.fs.queues[tier].held.list);
 	}
 	itme_tiers[ITME_TIER_DRAM].budget.v = config->dram * (long)ITME_CHUNK_MAX_PAGES;
@@ -649,8 +651,8 @@ void sim_stop(void)
 		struct itme_queues *q = &sim.fs.queues[tier];
 
 		CHECK(!itme_tiers[tier].used.v && !q->main.pages && !q->ring.pages &&
-		      !q->held.pages && !q->pinned, "tier %d is not empty at the end", tier);
+		      !q->used.pages && !q->held.pages && !q->pinned, "tier %d is not empty at the end", tier);
 		CHECK(list_empty(&q->main.list) && list_empty(&q->ring.list) &&
-		      list_empty(&q->held.list));
+		      list_empty(&q->used.list) && list_empty(&q->held.list));
 	}
 }

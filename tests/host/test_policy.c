@@ -22,12 +22,15 @@ static void start(void)
 	nr = 0;
 	INIT_LIST_HEAD(&q.main.list);
 	INIT_LIST_HEAD(&q.ring.list);
+	INIT_LIST_HEAD(&q.used.list);
 	INIT_LIST_HEAD(&q.held.list);
 }
 
 static struct itme_queue *queue_for(u8 flags)
 {
-	return flags & ITME_C_RING ? &q.ring : &q.main;
+	if (!(flags & ITME_C_RING))
+		return &q.main;
+	return flags & ITME_C_UNTOUCHED ? &q.ring : &q.used;
 }
 
 /* The newest of its queue, as residency.c puts it. */

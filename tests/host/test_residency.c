@@ -14,12 +14,12 @@
  * How near to the ideal it has to come. Raise nothing here to make a test pass that
  * has passed before.
  */
-#define HOT_LATE_MISSES	0.10
-#define ZIPF_OVER_LRU	1.30
-#define CHANGE_PASSES	240
-#define SEVERAL_OVER	1.35
-#define GIVEN_UP	10.0
-#define SEVERAL_DEMAND	1.0
+#define HOT_LATE_MISSES	0.04
+#define ZIPF_OVER_LRU	1.05
+#define CHANGE_PASSES	24
+#define SEVERAL_OVER	1.08
+#define GIVEN_UP	0.02
+#define SEVERAL_DEMAND	0.35
 
 static u32 *in_order(u32 first, u32 nr)
 {

@@ -10,7 +10,7 @@
 #define U32_MAX	UINT32_MAX
 
 static struct itme_streams t;
-static u32 nr_chunks, max_window;
+static u32 nr_chunks, max_window, max_issue = U32_MAX;
 /* By chunk: times it was asked for. */
 static u8 asked[1 << 16];
 static u32 total;
@@ -30,6 +30,7 @@ static struct itme_range touch_as(u32 idx, bool after_resident, bool random)
 		.idx = idx,
 		.nr_chunks = nr_chunks,
 		.max_window = max_window,
+		.max_issue = max_issue,
 		.after_resident = after_resident,
 		.random = random,
 	});
@@ -37,6 +38,7 @@ static struct itme_range touch_as(u32 idx, bool after_resident, bool random)
 	CHECK(!r.nr || r.start > idx, "%u asks for %u", idx, r.start);
 	CHECK((u64)r.start + r.nr <= nr_chunks || !r.nr, "%u+%u of %u", r.start, r.nr, nr_chunks);
 	CHECK(r.nr <= max_window, "%u of %u", r.nr, max_window);
+	CHECK(r.nr <= max_issue, "%u of %u", r.nr, max_issue);
 	total += r.nr;
 	if (nr_chunks <= sizeof(asked))
 		for (u32 i = r.start; i < r.start + r.nr; i++)
@@ -103,6 +105,19 @@ static void window(void)
 	max_window = 64;
 	touch(513);
 	CHECK(touch(514).nr > 1);
+}
+
+/* What others read ahead leaves less, now and then nothing: no chunk is forgotten for that. */
+static void shared_room(void)
+{
+	start(1000, 16);
+	for (u32 i = 0; i < 1000; i++) {
+		max_issue = tap_random(3) ? tap_random(5) : 0;
+		touch(i);
+	}
+	max_issue = U32_MAX;
+	CHECK(covered(20, 1000, 1) >= 970, "%u", covered(20, 1000, 1));
+	CHECK(covered(0, 1000, 2) == 0, "%u", covered(0, 1000, 2));
 }
 
 static void no_window(void)
@@ -311,6 +326,7 @@ static void anything(void)
 			}
 			at %= nr_chunks;
 			max_window = tap_random(8) ? max_window : tap_random(100);
+			max_issue = tap_random(4) ? U32_MAX : tap_random(10);
 			r = touch_as(at, tap_random(2), !tap_random(8));
 			for (int s = 0; s < ITME_STREAMS; s++) {
 				struct itme_stream *stream = &t.stream[s];
@@ -327,6 +343,7 @@ static void anything(void)
 			}
 		}
 		CHECK(t.score <= 16);
+		max_issue = U32_MAX;
 	}
 }
 
@@ -334,6 +351,7 @@ static const struct test tests[] = {
 	{ "in order", sequential },
 	{ "in order, from the middle", from_the_middle },
 	{ "the window grows and is kept", window },
+	{ "room shared with others", shared_room },
 	{ "no room for a window", no_window },
 	{ "threads that share a scan", jitter },
 	{ "strided and backwards", strided },
