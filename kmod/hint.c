@@ -71,14 +71,18 @@ static void willneed_work(struct work_struct *work)
 	itme_fs_put(fs);
 }
 
-/* As many chunks as there is room for now, and what a stream would have ahead. */
+/*
+ * As many chunks as there is room for now, or what readers may have ahead in the
+ * ring, less what is there and waits for its use: the same wish twice is one wish.
+ */
 static u32 bound(struct itme_inode *ino, int tier)
 {
 	long budget = atomic_long_read(&itme_tiers[tier].budget);
 	long pages = max(0L, itme_tier_room(tier));
 
 	if (tier == ITME_TIER_DRAM)
-		pages = max(pages, itme_policy_ring(budget) / 2);
+		pages = max(pages, itme_policy_ring(budget) / 2 -
+				   READ_ONCE(ino->fs->queues[tier].ring.pages));
 	return min_t(u64, U32_MAX, ((u64)pages << PAGE_SHIFT) >> ino->chunk_shift);
 }
 

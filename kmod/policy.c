@@ -67,6 +67,29 @@ static bool is_colder(const struct itme_chunk *c, u32 interval, u32 now)
 }
 
 /**
+ * itme_policy_spread - is a chunk one of those that shall stay, of a file too large?
+ * @q: queues of DRAM
+ * @budget: of the tier, pages
+ * @file: size of its file, pages
+ * @idx: chunk of the file
+ *
+ * What stays is spread evenly over the file, so that in a scan the drive has work
+ * all the time. Were it one run, the drive would be idle while the reader is in it,
+ * and the reader wait while he is out of it. The multiples of the golden ratio,
+ * modulo one, are spread as evenly as can be, whatever the share (Weyl 1916).
+ *
+ * Return: true for as large a share of the chunks as fits
+ */
+bool itme_policy_spread(const struct itme_queues *q, long budget, u64 file, u32 idx)
+{
+	long room = budget - itme_policy_ring(budget) - q->pinned;
+
+	if (room <= 0 || (u64)room >= file)
+		return true;
+	return (u32)(idx * 2654435769U) < ((u64)room << 32) / file;
+}
+
+/**
  * itme_policy_colder - a chunk that is worth less than a newcomer
  * @main: queue to look in
  * @interval: time between the last two uses of the newcomer; 0 unknown

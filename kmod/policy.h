@@ -8,8 +8,8 @@
  *
  * Each tier has two sets. *main* is what stays; the *ring* (DRAM only) is what
  * passes through: a queue of what waits for its use, and one of what has been
- * used, first in, first out. A chunk read for the first time goes to
- * main while there is room beside the ring, else to the ring. It gets a place in
+ * used, first in, first out. Of the chunks read for the first time as many go to
+ * main as it has room for, spread over the file, the others to the ring. It gets a place in
  * main later only at the cost of one that is proven colder: one not touched for
  * longer than the time between the last two uses of the newcomer. In a cyclic
  * scan no two chunks differ in that, so main stays as it is and the ring carries
@@ -111,6 +111,7 @@ static inline u32 itme_age(u32 stamp, u32 now)
 long itme_policy_ring(long budget);
 long itme_policy_stay_max(int tier, long budget);
 bool itme_policy_fits_main(const struct itme_queues *q, long budget, long pages);
+bool itme_policy_spread(const struct itme_queues *q, long budget, u64 file, u32 idx);
 struct itme_chunk *itme_policy_colder(struct itme_queue *main, u32 interval, u32 now);
 struct itme_chunk *itme_policy_victim(struct itme_queues *q, long budget, bool demand, u32 now);
 

@@ -168,6 +168,14 @@ static bool fits_main(struct itme_inode *ino, u32 idx)
 				     itme_chunk_pages(ino, idx));
 }
 
+static bool spread_main(struct itme_inode *ino, u32 idx)
+{
+	long budget = atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget);
+	u64 file = DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE);
+
+	return itme_policy_spread(&ino->fs->queues[ITME_TIER_DRAM], budget, file, idx);
+}
+
 /* Is there room in main of DRAM, beside the ring? */
 bool itme_chunk_fits_main(struct itme_inode *ino, u32 idx)
 {
@@ -202,7 +210,8 @@ int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, bool force_main)
 	} else {
 		c->tier = tier;
 		c->flags &= ~ITME_C_RING;
-		if (tier == ITME_TIER_DRAM && !force_main && !fits_main(ino, idx))
+		if (tier == ITME_TIER_DRAM && !force_main &&
+		    (!fits_main(ino, idx) || (!c->interval && !spread_main(ino, idx))))
 			c->flags |= ITME_C_RING;
 		enqueue(ino, c);
 	}
