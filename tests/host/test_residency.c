@@ -460,7 +460,7 @@ static void pinned(void)
 	for (u32 i = 0; i < nr; i++)
 		refused += !sim_pin(file, i, ITME_TIER_DRAM);
 	CHECK(refused);
-	CHECK(sim.fs.queues[ITME_TIER_DRAM].pinned <= 48 * (long)ITME_CHUNK_MAX_PAGES);
+	CHECK(file->ino.fs->queues[ITME_TIER_DRAM].pinned <= 48 * (long)ITME_CHUNK_MAX_PAGES);
 	run(file, trace, nr, SIM_MS);
 	for (u32 i = 0; i < nr; i++)
 		itme_chunk_unpin(&file->ino, i);
