@@ -5,7 +5,7 @@
 
 #define COMPACT		"/proc/sys/vm/compact_unevictable_allowed"
 #define SIZE		(48 * CHUNK)
-#define LEFT		(32 * MIB)
+#define LEFT		(96 * MIB)
 #define FILES		4
 
 FIXTURE(fragment) {};

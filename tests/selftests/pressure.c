@@ -135,7 +135,7 @@ TEST_F(pressure, budget_beyond_the_free)
 	if (node0_available() < (int64_t)(1024 * MIB))
 		SKIP(return, "too little memory");
 	ASSERT_EQ(0, load(1));
-	ASSERT_EQ(0, hog_start(&hog, node0_available() - 64 * MIB, false, 0,
+	ASSERT_EQ(0, hog_start(&hog, node0_available() - 128 * MIB, false, 0,
 			       90));
 	for (i = 0; i < 2; i++)
 		EXPECT_EQ(0, load(8));
