@@ -64,7 +64,7 @@ def build(release, stage1, job):
         names.append(re.sub(r"\.ko.*", ".ko", os.path.basename(path)))
         out.append(_entry("modules/" + names[-1], 0o100644,
                           _read_module(os.path.join(moddir, path))))
-    out.append(_entry("modules/order", 0o100644, "\n".join(names).encode() + b"\n"))
+    out.append(_entry("modules/order", 0o100644, "".join(n + "\n" for n in names).encode()))
     for name, text in job.items():
         out.append(_entry("job/" + name, 0o100644, text.encode()))
     out.append(_entry("TRAILER!!!", 0))
