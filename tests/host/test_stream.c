@@ -152,6 +152,21 @@ static void jitter(void)
 	}
 }
 
+/* One that comes late changes nothing. */
+static void late(void)
+{
+	struct itme_streams before;
+
+	start(1000, 16);
+	for (u32 i = 0; i < 100; i++)
+		touch(i);
+	before = t;
+	for (u32 i = 96; i < 100; i++)
+		CHECK(!touch(i).nr, "%u", i);
+	CHECK(t.stream[0].next == before.stream[0].next && t.score == before.score);
+	CHECK(touch(100).nr == 1);
+}
+
 static void strided(void)
 {
 	for (u32 stride = 3; stride < 100; stride += 5) {
@@ -284,8 +299,15 @@ static void edges(void)
 		touch(i);
 	CHECK(total == 38, "%u", total);
 	CHECK(!touch(U32_MAX - 1).nr);
+	CHECK(!t.stream[1].used, "more than one reader");
 	for (u32 i = 0; i < 10; i++)
 		touch(i);
+
+	/* The window reaches beyond 2^32. */
+	start(U32_MAX, 16);
+	for (u32 i = U32_MAX - 8; i < U32_MAX - 4; i++)
+		touch(i);
+	CHECK(total == 6, "%u", total);
 
 	start(U32_MAX, U32_MAX);
 	for (u32 i = 0; i < 100; i++)
@@ -354,6 +376,7 @@ static const struct test tests[] = {
 	{ "room shared with others", shared_room },
 	{ "no room for a window", no_window },
 	{ "threads that share a scan", jitter },
+	{ "a thread that is late", late },
 	{ "strided and backwards", strided },
 	{ "at random", random_touches },
 	{ "said to be random, but in order", random_but_in_order },
