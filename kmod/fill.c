@@ -168,8 +168,8 @@ static int charge(struct fill *fill)
 			since = jiffies;
 			continue;
 		}
-		if ((fill->tier == ITME_TIER_CXL || (fill->demand && time_after(jiffies, since + HZ))) &&
-		    fall_back(fill)) {
+		if ((fill->tier == ITME_TIER_CXL ||
+		     (fill->demand && time_after(jiffies, since + HZ))) && fall_back(fill)) {
 			pages = count_missing(fill);
 			continue;
 		}
