@@ -21,6 +21,7 @@ static const struct job {
 	{ "import", job_import, "MOUNT LOWER NAME" },
 	{ "read", job_read, "[options] NAME=FILE..., see reader.c" },
 	{ "move", job_move, "ROUNDS LENGTH DRAM_NODE CXL_NODE FILE" },
+	{ "touch", job_touch, "NODE LENGTH" },
 	{ "meta", job_meta, "NAME ROUNDS MOUNT LOWER" },
 };
 

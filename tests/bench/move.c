@@ -3,6 +3,10 @@
  * Moves between the nodes: ITME's, and copies of memory that is there already.
  *
  *   itme-bench move ROUNDS LENGTH DRAM_NODE CXL_NODE FILE
+ *   itme-bench touch NODE LENGTH
+ *
+ * touch: the emulator gets a guest page from its host at the first touch, which
+ * costs more than a copy; so all memory that will be used is touched before.
  *
  * A round is: the file's range to CXL, `words` and `libc` copies that way, then
  * the same back; what disturbs one disturbs its neighbours. `libc` is memcpy(3).
@@ -97,6 +101,14 @@ static void round_to(const char *to, int fd, uint32_t tier, char *dst, const cha
 	move_to(fd, len, tier, to);
 	copy_between("copy.words", to, dst, src, len, copy_words);
 	copy_between("copy.libc", to, dst, src, len, copy_libc);
+}
+
+int job_touch(int argc, char **argv)
+{
+	if (argc != 3)
+		return 2;
+	memory_on(atoi(argv[1]), size_arg(argv[2]) & ~(CHUNK - 1));
+	return 0;
 }
 
 int job_move(int argc, char **argv)
