@@ -15,19 +15,11 @@ namespace
 {
 
 // What the design rests on; the undefined symbols of an itme.ko that is there come instead.
-constexpr std::array<std::string_view, 12> essential{
-	"filemap_add_folio",
-	"filemap_fault",
-	"filemap_map_pages",
-	"filemap_migrate_folio",
-	"folio_end_read",
-	"generic_file_read_iter",
-	"invalidate_inode_pages2_range",
-	"register_filesystem",
-	"thp_get_unmapped_area",
-	"unmap_mapping_pages",
+constexpr std::array<std::string_view, 10> essential{
+	"alloc_workqueue",	 "filemap_add_folio",	  "filemap_map_pages",
+	"filemap_migrate_folio", "folio_end_read",	  "invalidate_inode_pages2_range",
+	"register_filesystem",	 "thp_get_unmapped_area", "unmap_mapping_pages",
 	"vfs_iocb_iter_read",
-	"alloc_workqueue",
 };
 
 std::string_view next_line(std::string_view &text)
