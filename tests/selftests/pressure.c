@@ -95,6 +95,8 @@ TEST_F(pressure, gives_back)
 	int i, fd;
 
 	MOUNT("dram=512M");
+	if (profile_is("cxl"))
+		SKIP(return, "the test itself would run from slow CXL memory");
 	if (node0_available() < (int64_t)(1024 * MIB))
 		SKIP(return, "too little memory");
 	ASSERT_EQ(0, load(12));
@@ -132,6 +134,8 @@ TEST_F(pressure, budget_beyond_the_free)
 	int i;
 
 	MOUNT("dram=512M");
+	if (profile_is("cxl"))
+		SKIP(return, "the test itself would run from slow CXL memory");
 	if (node0_available() < (int64_t)(1024 * MIB))
 		SKIP(return, "too little memory");
 	ASSERT_EQ(0, load(1));
