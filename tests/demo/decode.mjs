@@ -8,7 +8,7 @@
 //
 // The first --warm tokens are decoded and compared, but not measured: by then
 // loading is over and every run is in its steady state. COMMAND is called as
-// `COMMAND start PID` and `COMMAND end PID`, outside of what is timed.
+// `COMMAND start` and `COMMAND end`, outside of what is timed.
 
 import {execFileSync} from "node:child_process";
 import {readFileSync, writeFileSync} from "node:fs";
@@ -57,7 +57,7 @@ function mapping() {
 
 function at(when) {
     if (opt.at != null)
-        execFileSync(opt.at, [when, String(process.pid)], {stdio: ["ignore", "inherit", "inherit"]});
+        execFileSync(opt.at, [when], {stdio: ["ignore", "inherit", "inherit"]});
     return {time: seconds(), disk: diskRead()};
 }
 

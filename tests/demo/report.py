@@ -63,15 +63,11 @@ class Run:
         found["nvme"] = length - found["dram"] - found["cxl"]
         return found
 
-    def delayed(self):
-        """Seconds a token that threads lost to block I/O and reclaim, as the kernel counts them."""
-        return self.per_token(sum(self.grown("delays", k) for k in ("blkio_ns", "reclaim_ns")) / 1e9)
-
     def stall(self):
-        """Seconds a token that threads waited for the model's data, summed over threads."""
+        """Seconds a token that threads spent in faults for the model's data, summed over threads."""
         if self.name == "itme":
             return self.per_token(self.grown("stats", "stall_ns") / 1e9)
-        return self.delayed()
+        return self.per_token(self.grown("faults", "us") / 1e6)
 
 
 def compare(run, reference):
@@ -110,7 +106,7 @@ def table(runs, model, opt, limit):
 
 
 def notes(runs, model, opt, limit):
-    dram, host, itme = runs["dram"], opt.host, runs["itme"]
+    dram, host = runs["dram"], opt.host
     consumed = model.size / dram.seconds()
     # The fastest token of each: the rest says how busy this machine was.
     slower = min(dram.token_s) / min(host["token_s"])
@@ -127,8 +123,8 @@ def notes(runs, model, opt, limit):
         f"{opt.bps / MB:.0f} MB/s; decoding in DRAM consumes {consumed / MB:.0f} MB/s, {consumed / opt.bps:.1f} times that "
         "(for a PCIe 5 drive beside two channels of DDR5: about 5 times). Each load from emulated CXL memory is trapped, "
         "so CXL looks slower than it is. Compare the columns; the times themselves mean nothing.",
-        "Fault stall: what threads lost in faults, summed. Stock: block I/O and page reclaim, by taskstats; "
-        f"ITME: waits for a fill, by its own count ({itme.delayed():.2f} by taskstats).",
+        "Fault stall: what threads lost in faults, summed. Stock: time within filemap_fault(), which reads in and waits, "
+        "and makes room first; ITME: waits for a fill, by its own count.",
     ):
         print("\n" + textwrap.fill(text, 80, subsequent_indent="  "))
 
