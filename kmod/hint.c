@@ -119,8 +119,15 @@ put:
 	return 0;
 }
 
-/* Have a chunk in memory, and wait for it. */
-static int bring_in(struct itme_inode *ino, u32 idx, int tier)
+/**
+ * itme_bring_in - have a chunk in memory, and wait for it
+ * @ino: file
+ * @idx: chunk
+ * @tier: where to, if it is not there
+ *
+ * Return: 0, -EINTR when killed, -EIO, -ENOMEM
+ */
+int itme_bring_in(struct itme_inode *ino, u32 idx, int tier)
 {
 	bool whole = itme_whole(ino, idx);
 	int err;
@@ -132,7 +139,15 @@ static int bring_in(struct itme_inode *ino, u32 idx, int tier)
 	return err ?: itme_chunk_error(ino, idx);
 }
 
-static bool move_to(struct itme_inode *ino, u32 idx, int tier)
+/**
+ * itme_move_to - have a resident chunk in a tier
+ * @ino: file
+ * @idx: chunk
+ * @tier: where to; room is made
+ *
+ * Return: true when it is there
+ */
+bool itme_move_to(struct itme_inode *ino, u32 idx, int tier)
 {
 	struct itme_chunk c = itme_chunk_peek(ino, idx);
 
@@ -152,31 +167,12 @@ static bool page_out(struct itme_inode *ino, u32 idx, u32 tier)
 	if (c.flags & ITME_C_PINNED)
 		return false;
 	if (tier == ITME_TIER_CXL)
-		return move_to(ino, idx, tier);
+		return itme_move_to(ino, idx, tier);
 	if (c.state == ITME_ABSENT)
 		return true;
 	if (itme_chunk_wait(ino, idx) || !itme_chunk_begin_leave(ino, idx))
 		return itme_chunk_peek(ino, idx).state == ITME_ABSENT;
 	return itme_drop(ino, idx, false);
-}
-
-/* Pages that can be hot in a tier; more would only push out one another. */
-static long hot_room(struct itme_inode *ino, int tier)
-{
-	long budget = atomic_long_read(&itme_tiers[tier].budget);
-
-	return itme_policy_stay_max(tier, budget) - READ_ONCE(ino->fs->queues[tier].pinned);
-}
-
-static bool heat(struct itme_inode *ino, u32 idx, int to, long *room)
-{
-	*room -= itme_chunk_pages(ino, idx);
-	if (*room < 0)
-		return false;
-	if (bring_in(ino, idx, to) || !move_to(ino, idx, to))
-		return false;
-	itme_chunk_set_hot(ino, idx);
-	return true;
 }
 
 static int pin_one(struct itme_inode *ino, u32 idx, int tier, bool *fresh)
@@ -196,11 +192,11 @@ static int pin_one(struct itme_inode *ino, u32 idx, int tier, bool *fresh)
 	for (;;) {
 		struct itme_chunk c;
 
-		err = bring_in(ino, idx, tier);
+		err = itme_bring_in(ino, idx, tier);
 		if (err)
 			return err;
 		c = itme_chunk_peek(ino, idx);
-		if (c.state == ITME_RESIDENT && (c.tier == tier || move_to(ino, idx, tier)))
+		if (c.state == ITME_RESIDENT && (c.tier == tier || itme_move_to(ino, idx, tier)))
 			return 0;
 		if (c.state == ITME_RESIDENT && c.tier != tier)
 			return -ENOSPC;
@@ -276,7 +272,6 @@ int itme_advise(struct itme_inode *ino, struct itme_advise *arg)
 		      arg->advice == ITME_ADVICE_UNPIN;
 	struct itme_range range;
 	u64 length, done = 0;
-	long room;
 	int err;
 
 	err = check(ino, arg, &length);
@@ -299,7 +294,12 @@ int itme_advise(struct itme_inode *ino, struct itme_advise *arg)
 		return 0;
 	}
 
-	room = arg->advice == ITME_ADVICE_HOT ? hot_room(ino, tier) : 0;
+	if (arg->advice == ITME_ADVICE_HOT) {
+		err = itme_heat(ino, range, tier, &done);
+		arg->done = min(done, length);
+		return err;
+	}
+
 	for (u32 idx = range.start; idx < range.start + range.nr; idx++) {
 		bool ok = true;
 
@@ -311,9 +311,6 @@ int itme_advise(struct itme_inode *ino, struct itme_advise *arg)
 			break;
 		case ITME_ADVICE_PAGEOUT:
 			ok = page_out(ino, idx, arg->tier);
-			break;
-		case ITME_ADVICE_HOT:
-			ok = heat(ino, idx, tier, &room);
 			break;
 		case ITME_ADVICE_UNPIN:
 			itme_chunk_unpin(ino, idx);

@@ -94,6 +94,7 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @demand_wq: fills somebody waits for
  * @prefetch_wq: fills nobody waits for
  * @hint_wq: WILLNEEDs, a few at a time
+ * @heat_wq: HOTs, which may wait for fills
  * @done_wq: completions of reads; never blocked by a fill that waits for room
  * @evict_wq: makes room for the shrinker
  * @evict_work: the worker of @evict_wq
@@ -122,6 +123,7 @@ struct itme_fs {
 	struct workqueue_struct *demand_wq;
 	struct workqueue_struct *prefetch_wq;
 	struct workqueue_struct *hint_wq;
+	struct workqueue_struct *heat_wq;
 	struct workqueue_struct *done_wq;
 	struct workqueue_struct *evict_wq;
 	struct work_struct evict_work;
@@ -236,6 +238,11 @@ long itme_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 /* hint.c */
 int itme_advise(struct itme_inode *ino, struct itme_advise *arg);
 int itme_fadvise(struct file *file, loff_t offset, loff_t len, int advice);
+int itme_bring_in(struct itme_inode *ino, u32 idx, int tier);
+bool itme_move_to(struct itme_inode *ino, u32 idx, int tier);
+
+/* heat.c */
+int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, u64 *done);
 
 /* query.c */
 u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res);

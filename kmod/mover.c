@@ -273,6 +273,11 @@ bool itme_move(struct itme_inode *ino, u32 idx, int tier)
 	int from = itme_chunk_peek(ino, idx).tier;
 	int err = move_chunk(ino, idx, tier);
 
+	/* A chunk that is read all the time is the one to be moved: wait for a gap. */
+	for (int tries = 0; err == -EBUSY && tries < 20; tries++) {
+		usleep_range(500, 1000);
+		err = move_chunk(ino, idx, tier);
+	}
 	itme_chunk_end_leave(ino, idx, err ? from : tier, err == -EBUSY);
 	return !err;
 }

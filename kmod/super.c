@@ -185,6 +185,8 @@ static void free_fs(struct itme_fs *fs)
 		destroy_workqueue(fs->prefetch_wq);
 	if (fs->hint_wq)
 		destroy_workqueue(fs->hint_wq);
+	if (fs->heat_wq)
+		destroy_workqueue(fs->heat_wq);
 	if (fs->done_wq)
 		destroy_workqueue(fs->done_wq);
 	xa_destroy(&fs->objects);
@@ -211,8 +213,10 @@ static struct itme_fs *alloc_fs(void)
 	fs->demand_wq = alloc_workqueue("itme_demand", WQ_UNBOUND | WQ_HIGHPRI, WQ_MAX_ACTIVE);
 	fs->prefetch_wq = alloc_workqueue("itme_prefetch", WQ_UNBOUND, 64);
 	fs->hint_wq = alloc_workqueue("itme_hint", WQ_UNBOUND, 8);
+	fs->heat_wq = alloc_workqueue("itme_heat", WQ_UNBOUND, 0);
 	fs->done_wq = alloc_workqueue("itme_done", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
-	if (!fs->demand_wq || !fs->prefetch_wq || !fs->hint_wq || !fs->done_wq) {
+	if (!fs->demand_wq || !fs->prefetch_wq || !fs->hint_wq ||
+	    !fs->heat_wq || !fs->done_wq) {
 		free_fs(fs);
 		return NULL;
 	}
