@@ -17,7 +17,7 @@ say() {
 
 # Sums the time spent in filemap_fault(), where a page of ext4 is looked for, read in, waited for, and room made for it.
 # Not taskstats: on 6.12 its block I/O delay is off, as a task may be dequeued by another one, which is then the one
-# whose clock is started. Tracing costs the stock run some microseconds a fault, of about a thousand a token.
+# whose clock is started. Tracing costs the stock run some microseconds a fault, of about five hundred a token.
 trace_faults() (
 	cd /sys/kernel/tracing
 	echo 'f:demo/fault_in filemap_fault' >>dynamic_events
