@@ -248,9 +248,27 @@ int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, u64 *do
 u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res);
 void itme_query_object(struct itme_inode *ino, struct itme_object *obj);
 
+/* queue.c; itme_queue_*() under fs->lock */
+u32 itme_now(void);
+struct itme_queue *itme_queue_of(struct itme_fs *fs, const struct itme_chunk *c);
+void itme_queue_add(struct itme_inode *ino, struct itme_chunk *c);
+void itme_queue_del(struct itme_inode *ino, struct itme_chunk *c);
+void itme_queue_change_tier(struct itme_inode *ino, struct itme_chunk *c, int tier);
+bool itme_queue_fits_main(struct itme_inode *ino, u32 idx);
+bool itme_queue_spread_main(struct itme_inode *ino, u32 idx);
+struct itme_inode *itme_queue_hold_inode(struct itme_fs *fs, const struct itme_chunk *c);
+bool itme_chunk_fits_main(struct itme_inode *ino, u32 idx);
+bool itme_chunk_set_cold(struct itme_inode *ino, u32 idx);
+void itme_chunk_set_hot(struct itme_inode *ino, u32 idx);
+int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh);
+bool itme_chunk_unpin(struct itme_inode *ino, u32 idx);
+struct itme_inode *itme_chunk_sample(struct itme_fs *fs, int tier, u32 *idx, bool *touched,
+				     u32 *heat);
+bool itme_chunk_may_hold(struct itme_inode *ino, u32 idx);
+void itme_chunks_retry_held(struct itme_fs *fs);
+
 /* residency.c */
 bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand, bool hole);
-bool itme_chunk_fits_main(struct itme_inode *ino, u32 idx);
 int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, bool force_main);
 void itme_chunk_replace(struct itme_inode *ino, u32 idx, int tier);
 void itme_chunk_follow(struct itme_inode *ino, u32 idx, int tier);
@@ -267,15 +285,7 @@ void itme_chunk_young(struct itme_inode *ino, u32 idx);
 struct itme_range itme_chunk_touch(struct itme_inode *ino, u32 idx, bool random);
 u32 itme_chunk_interval(struct itme_inode *ino, u32 idx);
 bool itme_chunk_demotable(struct itme_inode *ino, u32 idx);
-bool itme_chunk_set_cold(struct itme_inode *ino, u32 idx);
-void itme_chunk_set_hot(struct itme_inode *ino, u32 idx);
-int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh);
-bool itme_chunk_unpin(struct itme_inode *ino, u32 idx);
 struct itme_chunk itme_chunk_peek(struct itme_inode *ino, u32 idx);
-struct itme_inode *itme_chunk_sample(struct itme_fs *fs, int tier, u32 *idx, bool *touched,
-				     u32 *heat);
-bool itme_chunk_may_hold(struct itme_inode *ino, u32 idx);
-void itme_chunks_retry_held(struct itme_fs *fs);
 void itme_chunks_forget(struct itme_inode *ino);
 
 /* fill.c */

@@ -36,6 +36,12 @@ enum itme_state {
 	ITME_BUSY,
 };
 
+/* Somebody owns it, and will put it back. */
+static inline bool itme_in_transit(u8 state)
+{
+	return state == ITME_FILLING || state == ITME_BUSY;
+}
+
 /* struct itme_chunk.flags */
 #define ITME_C_RING		0x01	/* in the ring, not in main           */
 #define ITME_C_UNTOUCHED	0x02	/* nobody has used it since the fill  */

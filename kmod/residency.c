@@ -10,13 +10,11 @@
  *      +-------------------------------------- BUSY -+
  *                    end_leave (gone)
  *
- * This file is the only writer of struct itme_chunk, but for @young and @stamp,
- * and of the queues, but for the order that policy.c gives them. All of it under
- * fs->lock. RESIDENT says that a fill has been done, not that every folio is
+ * This file is the only writer of the state, under fs->lock; queue.c of the place
+ * in the queues; @young and @stamp are written by whoever touches. RESIDENT says that a fill has been done, not that every folio is
  * still there: the kernel may take some (drop_caches, memory failure). Whoever
  * misses one calls begin_fill again, and the fill adds only what is missing.
  */
-#include <linux/ktime.h>
 #include <linux/sched/signal.h>
 #include <linux/wait_bit.h>
 
@@ -24,71 +22,18 @@
 
 /* Read-ahead beyond this gains nothing: 16 reads of 2 MiB fill a drive's queue. */
 #define WINDOW_BYTES	(32UL << 20)
-
-static u32 itme_now(void)
-{
-	u32 now = div_u64(ktime_get_ns(), NSEC_PER_SEC / ITME_HZ);
-
-	return now ?: 1;
-}
-
-static struct itme_queue *queue_of(struct itme_fs *fs, const struct itme_chunk *c)
-{
-	struct itme_queues *q = &fs->queues[c->tier];
-
-	if (c->flags & ITME_C_HELD)
-		return &q->held;
-	if (!(c->flags & ITME_C_RING))
-		return &q->main;
-	return c->flags & ITME_C_UNTOUCHED ? &q->ring : &q->used;
-}
-
-static void enqueue(struct itme_inode *ino, struct itme_chunk *c)
-{
-	struct itme_fs *fs = ino->fs;
-	long pages = itme_chunk_pages(ino, c - ino->chunks);
-
-	lockdep_assert_held(&fs->lock);
-	if (c->flags & ITME_C_PINNED) {
-		fs->queues[c->tier].pinned += pages;
-		return;
-	}
-	list_add(&c->node, &queue_of(fs, c)->list);
-	queue_of(fs, c)->pages += pages;
-}
-
-static void dequeue(struct itme_inode *ino, struct itme_chunk *c)
-{
-	struct itme_fs *fs = ino->fs;
-	long pages = itme_chunk_pages(ino, c - ino->chunks);
-
-	lockdep_assert_held(&fs->lock);
-	if (c->flags & ITME_C_PINNED) {
-		fs->queues[c->tier].pinned -= pages;
-	} else if (!list_empty(&c->node)) {
-		list_del_init(&c->node);
-		queue_of(fs, c)->pages -= pages;
-	}
-	c->flags &= ~ITME_C_HELD;
-}
-
 /* Filled, and to be used: another queue than when it has been used. */
 static void set_untouched(struct itme_inode *ino, struct itme_chunk *c, bool untouched)
 {
 	bool queued = !list_empty(&c->node) && !(c->flags & ITME_C_HELD);
 
 	if (queued)
-		dequeue(ino, c);
+		itme_queue_del(ino, c);
 	c->flags &= ~ITME_C_UNTOUCHED;
 	if (untouched)
 		c->flags |= ITME_C_UNTOUCHED;
 	if (queued)
-		enqueue(ino, c);
-}
-
-static bool in_transit(u8 state)
-{
-	return state == ITME_FILLING || state == ITME_BUSY;
+		itme_queue_add(ino, c);
 }
 
 static void set_state(struct itme_inode *ino, struct itme_chunk *c, enum itme_state state)
@@ -160,33 +105,6 @@ bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand, bool ho
 	return begun;
 }
 
-static bool fits_main(struct itme_inode *ino, u32 idx)
-{
-	long budget = atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget);
-
-	return itme_policy_fits_main(&ino->fs->queues[ITME_TIER_DRAM], budget,
-				     itme_chunk_pages(ino, idx));
-}
-
-static bool spread_main(struct itme_inode *ino, u32 idx)
-{
-	long budget = atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget);
-	u64 file = DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE);
-
-	return itme_policy_spread(&ino->fs->queues[ITME_TIER_DRAM], budget, file, idx);
-}
-
-/* Is there room in main of DRAM, beside the ring? */
-bool itme_chunk_fits_main(struct itme_inode *ino, u32 idx)
-{
-	bool fits;
-
-	spin_lock(&ino->fs->lock);
-	fits = fits_main(ino, idx);
-	spin_unlock(&ino->fs->lock);
-	return fits;
-}
-
 /**
  * itme_chunk_place - choose where the chunk that is being filled goes
  * @ino: file
@@ -211,29 +129,12 @@ int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, bool force_main)
 		c->tier = tier;
 		c->flags &= ~ITME_C_RING;
 		if (tier == ITME_TIER_DRAM && !force_main &&
-		    (!fits_main(ino, idx) || (!c->interval && !spread_main(ino, idx))))
+		    (!itme_queue_fits_main(ino, idx) || (!c->interval && !itme_queue_spread_main(ino, idx))))
 			c->flags |= ITME_C_RING;
-		enqueue(ino, c);
+		itme_queue_add(ino, c);
 	}
 	spin_unlock(&fs->lock);
 	return tier;
-}
-
-/* A pinned chunk stays pinned where it comes to, as far as that may be pinned. */
-static void change_tier(struct itme_inode *ino, struct itme_chunk *c, int tier)
-{
-	long max = itme_policy_stay_max(tier, atomic_long_read(&itme_tiers[tier].budget));
-	long pages = itme_chunk_pages(ino, c - ino->chunks);
-
-	dequeue(ino, c);
-	c->tier = tier;
-	if (ino->fs->queues[tier].pinned + pages > max)
-		c->flags &= ~ITME_C_PINNED;
-	c->heat = 0;
-	c->flags &= ~ITME_C_RING;
-	if (tier == ITME_TIER_DRAM && !fits_main(ino, c - ino->chunks))
-		c->flags |= ITME_C_RING;
-	enqueue(ino, c);
 }
 
 /**
@@ -245,7 +146,7 @@ static void change_tier(struct itme_inode *ino, struct itme_chunk *c, int tier)
 void itme_chunk_replace(struct itme_inode *ino, u32 idx, int tier)
 {
 	spin_lock(&ino->fs->lock);
-	change_tier(ino, &ino->chunks[idx], tier);
+	itme_queue_change_tier(ino, &ino->chunks[idx], tier);
 	spin_unlock(&ino->fs->lock);
 }
 
@@ -264,7 +165,7 @@ void itme_chunk_follow(struct itme_inode *ino, u32 idx, int tier)
 
 	spin_lock(&ino->fs->lock);
 	if (c->state == ITME_RESIDENT && c->tier != tier)
-		change_tier(ino, c, tier);
+		itme_queue_change_tier(ino, c, tier);
 	spin_unlock(&ino->fs->lock);
 }
 
@@ -287,7 +188,7 @@ void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err
 	else if (err && err != -EAGAIN)
 		c->flags |= ITME_C_EIO;
 	if (!resident && !(c->flags & ITME_C_PINNED))
-		dequeue(ino, c);
+		itme_queue_del(ino, c);
 	/* Nobody has used it: what the next fill has to see is the use before. */
 	if (!resident)
 		WRITE_ONCE(c->stamp, c->interval ? c->stamp - c->interval : 0);
@@ -346,19 +247,19 @@ void itme_chunk_end_leave(struct itme_inode *ino, u32 idx, int tier, bool held)
 			WRITE_ONCE(c->stamp, 0);
 		}
 		if (!(c->flags & ITME_C_PINNED))
-			dequeue(ino, c);
+			itme_queue_del(ino, c);
 		c->flags &= ITME_C_PINNED;
 		WRITE_ONCE(c->young, 0);
 		set_state(ino, c, ITME_ABSENT);
 	} else {
 		if (tier != c->tier) {
-			change_tier(ino, c, tier);
+			itme_queue_change_tier(ino, c, tier);
 			WRITE_ONCE(c->young, 0);
 		}
 		if (held && !(c->flags & (ITME_C_HELD | ITME_C_PINNED))) {
-			dequeue(ino, c);
+			itme_queue_del(ino, c);
 			c->flags |= ITME_C_HELD;
-			enqueue(ino, c);
+			itme_queue_add(ino, c);
 		}
 		set_state(ino, c, ITME_RESIDENT);
 	}
@@ -369,22 +270,13 @@ void itme_chunk_end_leave(struct itme_inode *ino, u32 idx, int tier, bool held)
 	wake_waiters(ino, c);
 }
 
-/* The inode is held for the caller, who lets it go with itme_inode_put(). */
-static struct itme_inode *hold_inode(struct itme_fs *fs, const struct itme_chunk *c)
-{
-	struct itme_inode *ino = xa_load(&fs->objects, c->object);
-
-	lockdep_assert_held(&fs->lock);
-	return ino && igrab(&ino->vfs) ? ino : NULL;
-}
-
 static struct itme_inode *begin_victim(struct itme_fs *fs, struct itme_chunk *c, u32 *idx)
 {
-	struct itme_inode *ino = hold_inode(fs, c);
+	struct itme_inode *ino = itme_queue_hold_inode(fs, c);
 
 	if (!ino) {
 		/* Its inode is being evicted, it leaves by that. Look elsewhere. */
-		list_move(&c->node, &queue_of(fs, c)->list);
+		list_move(&c->node, &itme_queue_of(fs, c)->list);
 		return NULL;
 	}
 	*idx = c - ino->chunks;
@@ -454,7 +346,7 @@ int itme_chunk_wait(struct itme_inode *ino, u32 idx)
 {
 	struct itme_chunk *c = &ino->chunks[idx];
 
-	return wait_var_event_killable(&c->state, !in_transit(READ_ONCE(c->state))) ? -EINTR : 0;
+	return wait_var_event_killable(&c->state, !itme_in_transit(READ_ONCE(c->state))) ? -EINTR : 0;
 }
 
 /**
@@ -580,129 +472,6 @@ bool itme_chunk_demotable(struct itme_inode *ino, u32 idx)
 }
 
 /**
- * itme_chunk_set_cold - first to leave from now on
- * @ino: file
- * @idx: chunk
- *
- * Return: false when it is not resident, or pinned
- */
-bool itme_chunk_set_cold(struct itme_inode *ino, u32 idx)
-{
-	struct itme_chunk *c = &ino->chunks[idx];
-	struct itme_fs *fs = ino->fs;
-	bool ok;
-
-	spin_lock(&fs->lock);
-	ok = c->state == ITME_RESIDENT && !(c->flags & ITME_C_PINNED);
-	if (ok) {
-		dequeue(ino, c);
-		c->flags &= ~ITME_C_UNTOUCHED;
-		c->flags |= ITME_C_COLD;
-		if (c->tier == ITME_TIER_DRAM)
-			c->flags |= ITME_C_RING;
-		c->heat = 0;
-		WRITE_ONCE(c->young, 0);
-		enqueue(ino, c);
-		list_move_tail(&c->node, &queue_of(fs, c)->list);
-	}
-	spin_unlock(&fs->lock);
-	return ok;
-}
-
-/**
- * itme_chunk_set_hot - belongs into main, whatever the ring needs
- * @ino: file
- * @idx: chunk
- */
-void itme_chunk_set_hot(struct itme_inode *ino, u32 idx)
-{
-	struct itme_chunk *c = &ino->chunks[idx];
-	struct itme_fs *fs = ino->fs;
-
-	spin_lock(&fs->lock);
-	if (c->state == ITME_RESIDENT && !(c->flags & ITME_C_PINNED)) {
-		dequeue(ino, c);
-		c->flags &= ~(ITME_C_RING | ITME_C_COLD);
-		WRITE_ONCE(c->stamp, itme_now());
-		WRITE_ONCE(c->young, 1);
-		enqueue(ino, c);
-	}
-	spin_unlock(&fs->lock);
-}
-
-/**
- * itme_chunk_pin - keep a chunk, resident or not yet
- * @ino: file
- * @idx: chunk
- * @tier: where
- * @fresh: set when it was not pinned before
- *
- * Pinned memory leaves room for the ring.
- *
- * Return: 0, -ENOSPC, or -EAGAIN when the chunk is in transit
- */
-int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh)
-{
-	struct itme_chunk *c = &ino->chunks[idx];
-	struct itme_fs *fs = ino->fs;
-	long budget;
-	int err = 0;
-
-	*fresh = false;
-	spin_lock(&fs->lock);
-	budget = atomic_long_read(&itme_tiers[tier].budget);
-	if (c->flags & ITME_C_PINNED && c->tier == tier)
-		goto out;
-	if (in_transit(c->state)) {
-		err = -EAGAIN;
-		goto out;
-	}
-	if (fs->queues[tier].pinned + (long)itme_chunk_pages(ino, idx) >
-	    itme_policy_stay_max(tier, budget)) {
-		err = -ENOSPC;
-		goto out;
-	}
-	/* Pinned in another tier: it has room here, and is moved. */
-	if (c->flags & ITME_C_PINNED)
-		goto out;
-	dequeue(ino, c);
-	if (c->state == ITME_ABSENT)
-		c->tier = tier;
-	c->flags &= ~(ITME_C_RING | ITME_C_COLD);
-	c->flags |= ITME_C_PINNED;
-	enqueue(ino, c);
-	*fresh = true;
-out:
-	spin_unlock(&fs->lock);
-	return err;
-}
-
-/**
- * itme_chunk_unpin - undo itme_chunk_pin()
- * @ino: file
- * @idx: chunk
- *
- * Return: true when it was pinned
- */
-bool itme_chunk_unpin(struct itme_inode *ino, u32 idx)
-{
-	struct itme_chunk *c = &ino->chunks[idx];
-	struct itme_fs *fs = ino->fs;
-	bool was;
-
-	spin_lock(&fs->lock);
-	was = c->flags & ITME_C_PINNED;
-	if (was) {
-		dequeue(ino, c);
-		c->flags &= ~ITME_C_PINNED;
-		if (c->state != ITME_ABSENT)
-			enqueue(ino, c);
-	}
-	spin_unlock(&fs->lock);
-	return was;
-}
-
-/**
  * itme_chunk_peek - state of a chunk for who asks
  * @ino: file
  * @idx: chunk
@@ -720,98 +489,6 @@ struct itme_chunk itme_chunk_peek(struct itme_inode *ino, u32 idx)
 }
 
 /**
- * itme_chunk_sample - look at the next chunk of main
- * @fs: file system
- * @tier: memory tier
- * @idx: set to the chunk
- * @touched: set when it was used since the last look; the caller then unmaps it
- * @heat: set to the number of looks in a row that found it used
- *
- * Return: its file, held, or NULL
- */
-struct itme_inode *itme_chunk_sample(struct itme_fs *fs, int tier, u32 *idx, bool *touched,
-				     u32 *heat)
-{
-	struct itme_queue *q = &fs->queues[tier].main;
-	struct itme_inode *ino = NULL;
-	struct itme_chunk *c;
-
-	spin_lock(&fs->lock);
-	if (list_empty(&q->list))
-		goto out;
-	c = list_last_entry(&q->list, struct itme_chunk, node);
-	list_move(&c->node, &q->list);
-	ino = hold_inode(fs, c);
-	if (!ino)
-		goto out;
-	*idx = c - ino->chunks;
-	*touched = c->young && c->state == ITME_RESIDENT;
-	if (*touched) {
-		if (c->heat < 15)
-			c->heat++;
-		/* It may have been used until now. */
-		WRITE_ONCE(c->stamp, itme_now());
-		WRITE_ONCE(c->young, 0);
-	} else {
-		c->heat = 0;
-	}
-	*heat = c->heat;
-out:
-	spin_unlock(&fs->lock);
-	return ino;
-}
-
-/**
- * itme_chunk_may_hold - may one more chunk be kept from leaving?
- * @ino: file
- * @idx: chunk, which somebody has locked in memory
- *
- * mlock(2) is honoured as long as it leaves room for others to read.
- *
- * Return: false when the chunk has to leave all the same
- */
-bool itme_chunk_may_hold(struct itme_inode *ino, u32 idx)
-{
-	struct itme_chunk *c = &ino->chunks[idx];
-	struct itme_queues *q = &ino->fs->queues[c->tier];
-	long pages = itme_chunk_pages(ino, idx);
-	long max;
-	bool ok;
-
-	spin_lock(&ino->fs->lock);
-	max = itme_policy_stay_max(c->tier, atomic_long_read(&itme_tiers[c->tier].budget));
-	ok = c->flags & ITME_C_HELD || q->held.pages + q->pinned + pages <= max;
-	spin_unlock(&ino->fs->lock);
-	return ok;
-}
-
-/**
- * itme_chunks_retry_held - let what could not leave be tried again
- * @fs: file system
- *
- * They go back behind the others, so that those are tried first.
- */
-void itme_chunks_retry_held(struct itme_fs *fs)
-{
-	spin_lock(&fs->lock);
-	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
-		struct itme_queues *q = &fs->queues[tier];
-		struct itme_chunk *c, *next;
-
-		list_for_each_entry_safe(c, next, &q->held.list, node) {
-			struct itme_inode *ino = xa_load(&fs->objects, c->object);
-
-			/* Without one, the inode is being evicted. */
-			if (!ino || c->state != ITME_RESIDENT)
-				continue;
-			dequeue(ino, c);
-			enqueue(ino, c);
-		}
-	}
-	spin_unlock(&fs->lock);
-}
-
-/**
  * itme_chunks_forget - the inode goes; nobody else can reach its chunks
  * @ino: file, its folios gone, no work in flight (it would hold the inode)
  */
@@ -822,7 +499,7 @@ void itme_chunks_forget(struct itme_inode *ino)
 	spin_lock(&fs->lock);
 	xa_erase(&fs->objects, ino->id);
 	for (u32 i = 0; i < ino->nr_chunks; i++) {
-		dequeue(ino, &ino->chunks[i]);
+		itme_queue_del(ino, &ino->chunks[i]);
 		/* Millions of chunks: let others have the lock now and then. */
 		if (!(i % 1024) && spin_is_contended(&fs->lock)) {
 			spin_unlock(&fs->lock);
