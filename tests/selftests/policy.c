@@ -190,12 +190,12 @@ TEST_F(policy, scan_resistance_at_once)
 /* two streams at once, each in order */
 TEST_F(policy, two_streams)
 {
-	const uint64_t size = 12 * CHUNK, step = 256 * KIB;
+	const uint64_t size = 20 * CHUNK, step = 256 * KIB;
 	struct itme_stats s;
 	uint64_t at;
 	int a, b;
 
-	MOUNT("dram=32M");
+	MOUNT("dram=64M");
 	a = import_open("a", size, 1, 0);
 	ASSERT_LE(0, a);
 	b = import_open("b", size, 2, 0);
