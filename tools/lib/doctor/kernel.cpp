@@ -16,7 +16,7 @@ namespace
 using Version = std::pair<int, int>;
 
 constexpr Version oldest{6, 12};
-constexpr Version newest{7, 3}; // the last one whose exported symbols were looked through
+constexpr Version newest{6, 12}; // kmod/compat.h refuses others
 
 std::optional<Version> parse_version(std::string_view text)
 {
@@ -58,8 +58,7 @@ Findings check_kernel(const Root &root)
 {
 	const std::string release = kernel_release(root);
 	const auto version = parse_version(release);
-	const std::string range = fmt::format("{}.{} to {}.{}", oldest.first, oldest.second,
-					      newest.first, newest.second);
+	const std::string range = fmt::format("{}.{}", oldest.first, oldest.second);
 
 	if (!version)
 		return {{"kernel", Status::fail, fmt::format("release '{}' is not known", release),
@@ -67,12 +66,11 @@ Findings check_kernel(const Root &root)
 	if (*version < oldest)
 		return {{"kernel", Status::fail,
 			 fmt::format("{} is too old; supported: {}", release, range),
-			 "install a newer one: apt install linux-image-6.12-amd64 (backports)"}};
+			 "install a newer one: apt install linux-image-6.12-amd64"}};
 	if (*version > newest)
-		return {{"kernel", Status::warn,
-			 fmt::format("{} is newer than what was tested; supported: {}", release,
-				     range),
-			 "if itme.ko does not build, boot a supported kernel"}};
+		return {{"kernel", Status::fail,
+			 fmt::format("{} is too new; supported: {}", release, range),
+			 "boot a supported kernel: apt install linux-image-6.12-amd64"}};
 	return {{"kernel", Status::ok, fmt::format("{} (supported: {})", release, range), ""}};
 }
 
