@@ -276,8 +276,9 @@ static bool itme_release_folio(struct folio *folio, gfp_t gfp)
 {
 	struct itme_inode *ino = itme_i(folio->mapping->host);
 
+	/* That flag is in the second page; a bad single page does not come by here. */
 	if (itme_chunk_kept(ino, itme_chunk_of(ino, folio->index)) &&
-	    !folio_test_has_hwpoisoned(folio))
+	    !(folio_test_large(folio) && folio_test_has_hwpoisoned(folio)))
 		return false;
 	return itme_folio_unused(folio);
 }

@@ -55,12 +55,25 @@ static void heat_put(struct heat *heat)
 	itme_fs_put(fs);
 }
 
-static bool heat_chunk(struct itme_inode *ino, u32 idx, int tier)
+/*
+ * Room is made, not reserved: another worker may take it, or choose as its victim
+ * what has just come. So there are a few tries. A pin is not moved by a hint.
+ */
+static bool heat_chunk(struct heat *heat, u32 idx)
 {
-	if (itme_bring_in(ino, idx, tier) || !itme_move_to(ino, idx, tier))
-		return false;
-	itme_chunk_set_hot(ino, idx);
-	return true;
+	struct itme_inode *ino = heat->ino;
+
+	for (int tries = 0; tries < 8 && !READ_ONCE(heat->stop); tries++) {
+		struct itme_chunk c = itme_chunk_peek(ino, idx);
+
+		if (c.flags & ITME_C_PINNED && c.tier != heat->tier)
+			return false;
+		if (itme_bring_in(ino, idx, heat->tier))
+			return false;
+		if (itme_move_to(ino, idx, heat->tier) && itme_chunk_set_hot(ino, idx, heat->tier))
+			return true;
+	}
+	return false;
 }
 
 static void heat_work(struct work_struct *work)
@@ -73,7 +86,7 @@ static void heat_work(struct work_struct *work)
 		idx = atomic_fetch_inc(&heat->next);
 		if (idx >= heat->end)
 			break;
-		if (heat_chunk(ino, idx, heat->tier))
+		if (heat_chunk(heat, idx))
 			atomic64_add(itme_chunk_bytes(ino, idx), &heat->done);
 		cond_resched();
 	}

@@ -196,8 +196,13 @@ static int pin_one(struct itme_inode *ino, u32 idx, int tier, bool *fresh)
 		if (err)
 			return err;
 		c = itme_chunk_peek(ino, idx);
-		if (c.state == ITME_RESIDENT && (c.tier == tier || itme_move_to(ino, idx, tier)))
+		/* Another pin may have taken the last of the tier meanwhile. */
+		if (!(c.flags & ITME_C_PINNED))
+			return -ENOSPC;
+		if (c.state == ITME_RESIDENT && c.tier == tier)
 			return 0;
+		if (c.state == ITME_RESIDENT && itme_move_to(ino, idx, tier))
+			continue;
 		if (c.state == ITME_RESIDENT && c.tier != tier)
 			return -ENOSPC;
 		if (signal_pending(current))

@@ -259,7 +259,7 @@ bool itme_queue_spread_main(struct itme_inode *ino, u32 idx);
 struct itme_inode *itme_queue_hold_inode(struct itme_fs *fs, const struct itme_chunk *c);
 bool itme_chunk_fits_main(struct itme_inode *ino, u32 idx);
 bool itme_chunk_set_cold(struct itme_inode *ino, u32 idx);
-void itme_chunk_set_hot(struct itme_inode *ino, u32 idx);
+bool itme_chunk_set_hot(struct itme_inode *ino, u32 idx, int tier);
 int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh);
 bool itme_chunk_unpin(struct itme_inode *ino, u32 idx);
 struct itme_inode *itme_chunk_sample(struct itme_fs *fs, int tier, u32 *idx, bool *touched,

@@ -255,8 +255,6 @@ static int move_chunk(struct itme_inode *ino, u32 idx, int tier)
 	trace_itme_move(ino, idx, c.tier, tier, !m.err);
 	if (m.moved)
 		itme_count(ino, tier == ITME_TIER_DRAM ? ITME_PROMOTED : ITME_DEMOTED, m.moved);
-	if (m.err == -EBUSY)
-		itme_count(ino, ITME_BUSY_FAILS, 1);
 	return m.err;
 }
 
@@ -278,6 +276,8 @@ bool itme_move(struct itme_inode *ino, u32 idx, int tier)
 		usleep_range(500, 1000);
 		err = move_chunk(ino, idx, tier);
 	}
+	if (err == -EBUSY)
+		itme_count(ino, ITME_BUSY_FAILS, 1);
 	itme_chunk_end_leave(ino, idx, err ? from : tier, err == -EBUSY);
 	return !err;
 }
@@ -315,6 +315,8 @@ static long leave(struct itme_fs *fs, struct itme_inode *ino, u32 idx, int tier)
 		gone = itme_drop(ino, idx, false);
 	} else {
 		gone = !err;
+		if (!gone)
+			itme_count(ino, ITME_BUSY_FAILS, 1);
 		itme_chunk_end_leave(ino, idx, gone ? ITME_TIER_CXL : tier, !gone);
 	}
 	itme_inode_put(ino);

@@ -145,14 +145,19 @@ bool itme_chunk_set_cold(struct itme_inode *ino, u32 idx)
  * itme_chunk_set_hot - belongs into main, whatever the ring needs
  * @ino: file
  * @idx: chunk
+ * @tier: where it has been brought
+ *
+ * Return: false when it is not there any more
  */
-void itme_chunk_set_hot(struct itme_inode *ino, u32 idx)
+bool itme_chunk_set_hot(struct itme_inode *ino, u32 idx, int tier)
 {
 	struct itme_chunk *c = &ino->chunks[idx];
 	struct itme_fs *fs = ino->fs;
+	bool there;
 
 	spin_lock(&fs->lock);
-	if (c->state == ITME_RESIDENT && !(c->flags & ITME_C_PINNED)) {
+	there = c->state == ITME_RESIDENT && c->tier == tier;
+	if (there && !(c->flags & ITME_C_PINNED)) {
 		itme_queue_del(ino, c);
 		c->flags &= ~(ITME_C_RING | ITME_C_COLD);
 		WRITE_ONCE(c->stamp, itme_now());
@@ -160,6 +165,7 @@ void itme_chunk_set_hot(struct itme_inode *ino, u32 idx)
 		itme_queue_add(ino, c);
 	}
 	spin_unlock(&fs->lock);
+	return there;
 }
 
 /**

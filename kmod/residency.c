@@ -11,9 +11,10 @@
  *                    end_leave (gone)
  *
  * This file is the only writer of the state, under fs->lock; queue.c of the place
- * in the queues; @young and @stamp are written by whoever touches. RESIDENT says that a fill has been done, not that every folio is
- * still there: the kernel may take some (drop_caches, memory failure). Whoever
- * misses one calls begin_fill again, and the fill adds only what is missing.
+ * in the queues; @young and @stamp are written by whoever touches. RESIDENT says
+ * that a fill has been done, not that every folio is still there: the kernel may
+ * take some (drop_caches, memory failure). Whoever misses one calls begin_fill
+ * again, and the fill adds only what is missing.
  */
 #include <linux/sched/signal.h>
 #include <linux/wait_bit.h>
@@ -129,7 +130,8 @@ int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, bool force_main)
 		c->tier = tier;
 		c->flags &= ~ITME_C_RING;
 		if (tier == ITME_TIER_DRAM && !force_main &&
-		    (!itme_queue_fits_main(ino, idx) || (!c->interval && !itme_queue_spread_main(ino, idx))))
+		    (!itme_queue_fits_main(ino, idx) ||
+		     (!c->interval && !itme_queue_spread_main(ino, idx))))
 			c->flags |= ITME_C_RING;
 		itme_queue_add(ino, c);
 	}
@@ -346,7 +348,9 @@ int itme_chunk_wait(struct itme_inode *ino, u32 idx)
 {
 	struct itme_chunk *c = &ino->chunks[idx];
 
-	return wait_var_event_killable(&c->state, !itme_in_transit(READ_ONCE(c->state))) ? -EINTR : 0;
+	if (wait_var_event_killable(&c->state, !itme_in_transit(READ_ONCE(c->state))))
+		return -EINTR;
+	return 0;
 }
 
 /**

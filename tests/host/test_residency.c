@@ -542,7 +542,7 @@ static void anything(void)
 				itme_chunk_set_cold(ino, idx);
 				break;
 			case 2:
-				itme_chunk_set_hot(ino, idx);
+				itme_chunk_set_hot(ino, idx, ino->chunks[idx].tier);
 				break;
 			case 3:
 				for (u32 i = 0; i < chunks[which]; i++)
