@@ -90,7 +90,8 @@ static u32 willneed(struct itme_inode *ino, struct itme_range range, u32 tier)
 {
 	struct itme_fs *fs = ino->fs;
 	struct willneed *will;
-	u32 n = 0;
+	u64 most = 0;
+	u64 n = 0;
 
 	if (!range.nr || !itme_fs_get(fs))
 		return 0;
@@ -104,13 +105,20 @@ static u32 willneed(struct itme_inode *ino, struct itme_range range, u32 tier)
 	for (u32 t = 0; t < ITME_MEM_TIERS; t++) {
 		if (tier == t || tier == ITME_TIER_ANY)
 			will->left[t] = bound(ino, t);
-		n += min(range.nr, will->left[t]);
+		n += will->left[t];
+		most += atomic_long_read(&itme_tiers[t].budget) >> (ino->chunk_shift - PAGE_SHIFT);
+	}
+	/* What is there or under way counts as well, as far as all of it can stay. */
+	for (u32 i = range.start; i < range.start + range.nr; i++) {
+		n += READ_ONCE(ino->chunks[i].state) != ITME_ABSENT;
+		if (!(i % 65536))
+			cond_resched();
 	}
 	ihold(&ino->vfs);
 	will->ino = ino;
 	INIT_WORK(&will->work, willneed_work);
 	queue_work(fs->hint_wq, &will->work);
-	return min(n, range.nr);
+	return min3(n, most, (u64)range.nr);
 full:
 	atomic_dec(&fs->willneeds);
 	kfree(will);
