@@ -79,6 +79,8 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @sb: its super block
  * @lock: see above
  * @queues: resident chunks by tier, under @lock
+ * @asked: pages of chunks whose fill has begun and that have no place in a queue yet,
+ *	under @lock
  * @objects: inodes by number, until evicted. Entered under the root's inode lock,
  *	seen and erased under @lock
  * @next_id: where the search for a free number starts
@@ -110,6 +112,7 @@ struct itme_fs {
 	struct super_block *sb;
 	spinlock_t lock;
 	struct itme_queues queues[ITME_MEM_TIERS];
+	long asked;
 	struct xarray objects;
 	u32 next_id;
 	struct mutex budget_lock;

@@ -37,6 +37,12 @@ static void set_untouched(struct itme_inode *ino, struct itme_chunk *c, bool unt
 		itme_queue_add(ino, c);
 }
 
+/* Is it being filled, and has no place in a queue yet? See itme_fs.asked. */
+static bool is_asked(const struct itme_chunk *c)
+{
+	return c->state == ITME_FILLING && list_empty(&c->node) && !(c->flags & ITME_C_PINNED);
+}
+
 static void set_state(struct itme_inode *ino, struct itme_chunk *c, enum itme_state state)
 {
 	lockdep_assert_held(&ino->fs->lock);
@@ -98,6 +104,8 @@ bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand, bool ho
 			c->flags |= ITME_C_PREFETCH;
 		WRITE_ONCE(c->stamp, now);
 		set_state(ino, c, ITME_FILLING);
+		if (is_asked(c))
+			fs->asked += itme_chunk_pages(ino, idx);
 	}
 	spin_unlock(&fs->lock);
 
@@ -127,6 +135,7 @@ int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, bool force_main)
 	if (c->flags & ITME_C_PINNED || !list_empty(&c->node)) {
 		tier = c->tier;
 	} else {
+		fs->asked -= itme_chunk_pages(ino, idx);
 		c->tier = tier;
 		c->flags &= ~ITME_C_RING;
 		if (tier == ITME_TIER_DRAM && !force_main &&
@@ -185,6 +194,8 @@ void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err
 
 	spin_lock(&fs->lock);
 	WARN_ON_ONCE(c->state != ITME_FILLING);
+	if (is_asked(c))
+		fs->asked -= itme_chunk_pages(ino, idx);
 	if (err == -ENOMEM)
 		c->flags |= ITME_C_ENOMEM;
 	else if (err && err != -EAGAIN)
@@ -192,8 +203,10 @@ void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err
 	if (!resident && !(c->flags & ITME_C_PINNED))
 		itme_queue_del(ino, c);
 	/* Nobody has used it: what the next fill has to see is the use before. */
-	if (!resident)
+	if (!resident) {
 		WRITE_ONCE(c->stamp, c->interval ? c->stamp - c->interval : 0);
+		itme_stream_missed(&ino->streams, idx);
+	}
 	set_state(ino, c, resident ? ITME_RESIDENT : ITME_ABSENT);
 	spin_unlock(&fs->lock);
 	wake_waiters(ino, c);
@@ -403,12 +416,18 @@ static u32 max_window(struct itme_inode *ino)
 	return max(1UL, bytes >> ino->chunk_shift);
 }
 
-/* What all readers together have ahead is bounded as well: by half of the ring. */
+/*
+ * What all readers together have ahead is bounded as well: by half of the ring, so
+ * that the other half is left for what they are in. What has been asked for counts
+ * before it is charged: a reader that is ahead of the workers must not ask for the
+ * same room twice.
+ */
 static u32 max_issue(struct itme_inode *ino)
 {
 	long budget = atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget);
-	long ahead = READ_ONCE(ino->fs->queues[ITME_TIER_DRAM].ring.pages);
-	long pages = max(itme_policy_ring(budget) - 2 * ahead, itme_tier_room(ITME_TIER_DRAM)) / 2;
+	long ahead = ino->fs->queues[ITME_TIER_DRAM].ring.pages + ino->fs->asked;
+	long room = itme_tier_room(ITME_TIER_DRAM) - ino->fs->asked;
+	long pages = max(itme_policy_ring(budget) - 2 * ahead, room) / 2;
 
 	return pages > 0 ? min_t(u64, U32_MAX, ((u64)pages << PAGE_SHIFT) >> ino->chunk_shift) : 0;
 }

@@ -120,3 +120,20 @@ struct itme_range itme_stream_touch(struct itme_streams *t, const struct itme_to
 		s->ahead = range.start + range.nr;
 	return range;
 }
+
+/**
+ * itme_stream_missed - a chunk that was to be read ahead has not been
+ * @t: readers of the file
+ * @idx: the chunk
+ *
+ * There was no room for it. Who comes to it asks for it again, and for what follows.
+ */
+void itme_stream_missed(struct itme_streams *t, u32 idx)
+{
+	for (int i = 0; i < ITME_STREAMS; i++) {
+		struct itme_stream *s = &t->stream[i];
+
+		if (idx >= s->next && idx < s->ahead)
+			s->ahead = idx;
+	}
+}

@@ -71,5 +71,6 @@ struct itme_touch {
 };
 
 struct itme_range itme_stream_touch(struct itme_streams *t, const struct itme_touch *touch);
+void itme_stream_missed(struct itme_streams *t, u32 idx);
 
 #endif /* ITME_STREAM_H */

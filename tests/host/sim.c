@@ -270,6 +270,7 @@ static void start_fills(void)
 				break;
 			for (int i = 0; i < sim.nr_fills; i++)
 				if (sim.fill[i].demand == demand && !sim.fill[i].placed &&
+				    sim.fill[i].begun + sim.config.worker_ns <= sim.now &&
 				    (first < 0 || sim.fill[i].order < sim.fill[first].order))
 					first = i;
 			if (first < 0)
@@ -397,6 +398,14 @@ static void step_reader(struct sim_reader *r)
 		sim_check();
 }
 
+/* When something comes of a fill by itself. */
+static u64 fill_next(const struct fill *f)
+{
+	u64 starts = f->begun + sim.config.worker_ns;
+
+	return !f->placed && starts > sim.now ? starts : f->done_at;
+}
+
 static void end_reads(void)
 {
 	for (int i = 0; i < sim.nr_fills; i++)
@@ -441,7 +450,7 @@ bool sim_run(struct sim_reader *readers, int nr)
 			return false;
 		start_fills();
 		for (int i = 0; i < sim.nr_fills; i++)
-			next = min(next, sim.fill[i].done_at);
+			next = min(next, fill_next(&sim.fill[i]));
 		/* A zero computing time is allowed, as long as others get their turn. */
 		sim.now = max(sim.now, next);
 		end_reads();
@@ -458,7 +467,7 @@ void sim_idle(u64 ns)
 		start_fills();
 		sim.now = min(end, sim.sample_at);
 		for (int i = 0; i < sim.nr_fills; i++)
-			sim.now = min(sim.now, sim.fill[i].done_at);
+			sim.now = min(sim.now, fill_next(&sim.fill[i]));
 		end_reads();
 		if (sim.now >= sim.sample_at)
 			sample();
@@ -538,6 +547,7 @@ static void check_queue(struct itme_queue *queue, u8 flags, u8 not)
 void sim_check(void)
 {
 	long used[ITME_MEM_TIERS] = {}, pinned[ITME_MEM_TIERS] = {};
+	long asked = 0;
 
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		struct itme_queues *q = &sim.fs.queues[tier];
@@ -560,6 +570,9 @@ void sim_check(void)
 				used[c->tier] += itme_chunk_pages(ino, i);
 			if (c->flags & ITME_C_PINNED)
 				pinned[c->tier] += itme_chunk_pages(ino, i);
+			if (c->state == ITME_FILLING && list_empty(&c->node) &&
+			    !(c->flags & ITME_C_PINNED))
+				asked += itme_chunk_pages(ino, i);
 			if (c->state == ITME_ABSENT)
 				CHECK(list_empty(&c->node));
 			else
@@ -567,6 +580,7 @@ void sim_check(void)
 				      c->state == ITME_FILLING);
 		}
 	}
+	CHECK(asked == sim.fs.asked, "%ld, %ld", asked, sim.fs.asked);
 	for (int i = 0; i < sim.nr_fills; i++) {
 		struct fill *f = &sim.fill[i];
 

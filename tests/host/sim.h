@@ -23,6 +23,7 @@
  * @cxl: the same
  * @chunk_shift: of the files; 0 means 21
  * @drive_ns: for a chunk of 2 MiB; 0 means 2 ms
+ * @worker_ns: from when a fill is begun until a worker takes it
  * @reads: use read(2), each use of which is seen, not mmap
  */
 struct sim_config {
@@ -30,6 +31,7 @@ struct sim_config {
 	long cxl;
 	u8 chunk_shift;
 	u64 drive_ns;
+	u64 worker_ns;
 	bool reads;
 };
 

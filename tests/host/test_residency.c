@@ -376,6 +376,36 @@ static void small_chunks(void)
 	several(8, true, SIM_MS / 32, 2 * SIM_MS, 16);
 }
 
+/*
+ * Two readers in turn, a part of a chunk each, through a ring that holds just what the
+ * two are in and one ahead of each, and workers that are late: nothing is read twice.
+ */
+static void small_ring(void)
+{
+	enum { PARTS = 8, NR = 12 };
+	u32 trace[NR * PARTS];
+
+	for (u32 i = 0; i < NR * PARTS; i++)
+		trace[i] = i / PARTS;
+	for (u64 late = 0; late <= 4 * SIM_MS; late += SIM_MS / 8) {
+		struct sim_reader readers[2];
+		struct sim_stats s;
+
+		sim_start(&(struct sim_config){
+			.dram = 16, .drive_ns = SIM_MS / 8, .worker_ns = late, .reads = true });
+		for (int i = 0; i < 2; i++)
+			readers[i] = (struct sim_reader){
+				.file = sim_file(NR), .trace = trace, .nr = NR * PARTS,
+				.compute_ns = SIM_MS / 4,
+			};
+		CHECK(sim_run(readers, 2));
+		s = sim_stats_take();
+		CHECK(s.fills <= 2 * NR + 1, "%u fills with workers %llu us late", s.fills,
+		      (unsigned long long)late / 1000);
+		sim_stop();
+	}
+}
+
 /* Threads that share a scan, chunk by chunk, each with its own speed. */
 static void threads(void)
 {
@@ -576,6 +606,7 @@ static const struct test tests[] = {
 	{ "several files at once", several_files },
 	{ "several readers of a file", several_readers },
 	{ "several readers of small chunks", small_chunks },
+	{ "two readers of a small ring, late workers", small_ring },
 	{ "threads that share a scan", threads },
 	{ "budgets that change", budgets },
 	{ "pinned chunks stay", pinned },

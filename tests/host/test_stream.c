@@ -120,6 +120,24 @@ static void shared_room(void)
 	CHECK(covered(0, 1000, 2) == 0, "%u", covered(0, 1000, 2));
 }
 
+/* A chunk there was no room for is asked for once more, by the next touch. */
+static void missed(void)
+{
+	start(1000, 16);
+	for (u32 i = 0; i < 100; i++)
+		touch(i);
+	itme_stream_missed(&t, 105);
+	itme_stream_missed(&t, 110);
+	/* Neither ahead of this reader: nothing to do. */
+	itme_stream_missed(&t, 99);
+	itme_stream_missed(&t, 500);
+	touch(100);
+	CHECK(covered(105, 117, 1) == 12);
+	CHECK(covered(0, 105, 2) == 0);
+	CHECK(asked[105] == 2 && asked[110] == 2, "%u %u", asked[105], asked[110]);
+	CHECK(covered(105, 1000, 3) == 0);
+}
+
 static void no_window(void)
 {
 	start(100, 0);
@@ -374,6 +392,7 @@ static const struct test tests[] = {
 	{ "in order, from the middle", from_the_middle },
 	{ "the window grows and is kept", window },
 	{ "room shared with others", shared_room },
+	{ "no room for a chunk", missed },
 	{ "no room for a window", no_window },
 	{ "threads that share a scan", jitter },
 	{ "a thread that is late", late },

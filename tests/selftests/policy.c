@@ -190,12 +190,13 @@ TEST_F(policy, scan_resistance_at_once)
 /* two streams at once, each in order */
 TEST_F(policy, two_streams)
 {
-	const uint64_t size = 20 * CHUNK, step = 256 * KIB;
+	const uint64_t size = 12 * CHUNK, step = 256 * KIB;
 	struct itme_stats s;
 	uint64_t at;
 	int a, b;
 
-	MOUNT("dram=64M");
+	/* The ring has room for what the two are in, and one chunk ahead of each. */
+	MOUNT("dram=32M");
 	a = import_open("a", size, 1, 0);
 	ASSERT_LE(0, a);
 	b = import_open("b", size, 2, 0);
