@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # Sourced by tests that run in a lab guest: . "$LAB_DIR/guest.sh"
-# LAB_PROFILE (numa, cxl), LAB_ONLINE and LAB_ICOUNT say which guest it is; /results is the host's directory.
+# LAB_PROFILE (numa, cxl), LAB_ONLINE and LAB_ICOUNT say which guest it is, ITME_KO which module is tested; /results is
+# the host's directory.
 # Results are KTAP on stdout: pass, fail and skip one line each, `finished` last.
 
-ITME_KO=${ITME_KO:-$LAB_DIR/../../kmod/itme.ko}
 lab_count=0
 lab_failed=0
 

@@ -27,7 +27,9 @@ def _read_module(path):
 
 
 def _load_order(moddir, wanted):
-    """Paths below moddir, dependencies first, from modules.dep."""
+    """Paths below moddir, dependencies first, from modules.dep. Without a moddir everything is built in."""
+    if not os.path.isdir(moddir):
+        return []
     deps, by_name = {}, {}
     with open(os.path.join(moddir, "modules.dep")) as f:
         for line in f:
@@ -48,17 +50,20 @@ def _load_order(moddir, wanted):
     return order
 
 
-def build(release, stage1, job):
-    """The archive as bytes. job maps file names below /job to their contents."""
-    moddir = f"/lib/modules/{release}"
-    out = [_entry(d, 0o040755) for d in ("bin", "dev", "proc", "sys", "modules", "job",
+def build(moddir, lab, job):
+    """The archive as bytes. lab: the directory with the guest's scripts, which are copied, so that they may be edited
+    while the guest runs. job maps file names below /job to their contents."""
+    out = [_entry(d, 0o040755) for d in ("bin", "dev", "proc", "sys", "modules", "job", "job/dir",
                                         "host", "rw", "newroot")]
     # The kernel opens it for init before anything is mounted on /dev.
     out.append(_entry("dev/console", 0o020600, rdev=(5, 1)))
     with open("/bin/busybox", "rb") as f:
         out.append(_entry("bin/busybox", 0o100755, f.read()))
-    with open(stage1, "rb") as f:
-        out.append(_entry("init", 0o100755, f.read()))
+    for entry in os.scandir(lab):
+        if entry.is_file():
+            with open(entry.path, "rb") as f:
+                name = "init" if entry.name == "stage1" else "job/dir/" + entry.name
+                out.append(_entry(name, 0o100755, f.read()))
     names = []
     for path in _load_order(moddir, BOOT_MODULES):
         names.append(re.sub(r"\.ko.*", ".ko", os.path.basename(path)))

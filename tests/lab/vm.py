@@ -14,7 +14,8 @@ def parse_size(text):
 
 
 def kernel():
-    """(image, release) of the newest stock Debian 6.12 installed; ITME_KERNEL names another image."""
+    """(image, release, module directory) of the newest stock Debian 6.12 installed; ITME_KERNEL names another image,
+    whose lib/modules may lie beside it."""
     image = os.environ.get("ITME_KERNEL")
     if not image:
         found = glob.glob("/boot/vmlinuz-6.12.*-amd64")
@@ -24,7 +25,9 @@ def kernel():
         image = max(found, key=lambda p: [int(n) if n.isdigit() else n
                                           for n in p.replace("+", ".").replace("-", ".").split(".")])
     release = os.path.basename(image).removeprefix("vmlinuz-")
-    return image, release
+    modules = f"lib/modules/{release}"
+    beside = os.path.join(os.path.dirname(os.path.realpath(image)), modules)
+    return image, release, beside if os.path.isdir(beside) else "/" + modules
 
 
 def _cpu(opt):
