@@ -337,6 +337,27 @@ int itme_advise(struct itme_inode *ino, struct itme_advise *arg)
 	return 0;
 }
 
+/*
+ * The page cache keeps what is mapped, so that a backup that cleans up behind itself
+ * does not take a model from those who use it. Here the sampler unmaps folios that
+ * are in use, so all of a file that is mapped is kept.
+ */
+static int dontneed(struct itme_inode *ino, u64 offset, u64 length)
+{
+	struct itme_range range = chunks_of(ino, offset, length, true);
+
+	itme_count(ino, ITME_HINTS, 1);
+	if (mapping_mapped(ino->vfs.i_mapping))
+		return 0;
+	for (u32 idx = range.start; idx < range.start + range.nr; idx++) {
+		if (signal_pending(current))
+			break;
+		page_out(ino, idx, ITME_TIER_ANY);
+		cond_resched();
+	}
+	return 0;
+}
+
 /**
  * itme_fadvise - posix_fadvise(2), and madvise(MADV_WILLNEED) through it
  * @file: of itmefs
@@ -352,26 +373,21 @@ int itme_fadvise(struct file *file, loff_t offset, loff_t len, int advice)
 	struct itme_advise arg = {
 		.offset = offset,
 		.length = len,
+		.advice = ITME_ADVICE_WILLNEED,
 		.tier = ITME_TIER_ANY,
 	};
 
 	if (offset < 0 || len < 0)
 		return -EINVAL;
-	switch (advice) {
-	case POSIX_FADV_WILLNEED:
-		arg.advice = ITME_ADVICE_WILLNEED;
-		break;
-	case POSIX_FADV_DONTNEED:
-		arg.advice = ITME_ADVICE_PAGEOUT;
-		break;
-	default:
-		/* How a file is read is kept where the VFS keeps it. */
+	/* How a file is read is kept where the VFS keeps it. */
+	if (advice != POSIX_FADV_WILLNEED && advice != POSIX_FADV_DONTNEED)
 		return generic_fadvise(file, offset, len, advice);
-	}
 	/* Past the end is no error here, and neither is a range that overflows. */
 	if (offset >= i_size_read(&ino->vfs))
 		return 0;
-	if (arg.length > LLONG_MAX - arg.offset)
-		arg.length = 0;
+	if (!arg.length || arg.length > LLONG_MAX - arg.offset)
+		arg.length = i_size_read(&ino->vfs) - arg.offset;
+	if (advice == POSIX_FADV_DONTNEED)
+		return dontneed(ino, arg.offset, arg.length);
 	return itme_advise(ino, &arg);
 }

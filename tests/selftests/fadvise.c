@@ -48,6 +48,25 @@ TEST_F(fadvise, willneed_and_dontneed)
 	EXPECT_EQ(0, check_read(fd, 0, SIZE, 1));
 }
 
+/* a backup that cleans up behind itself takes nothing from who has it mapped */
+TEST_F(fadvise, dontneed_leaves_what_is_mapped)
+{
+	char *p;
+	int fd;
+
+	OPEN(fd);
+	p = map_ro(fd, CHUNK, CHUNK);
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, pattern_check(p, CHUNK, CHUNK, 1));
+	/* also when the sampler, once a second, has unmapped it to see it used */
+	sleep(2);
+	ASSERT_EQ(0, posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
+	EXPECT_EQ(CHUNK, resident(fd, CHUNK, CHUNK));
+	ASSERT_EQ(0, munmap(p, CHUNK));
+	ASSERT_EQ(0, posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
+	EXPECT_TRUE(POLL(!resident(fd, 0, 0), 20));
+}
+
 TEST_F(fadvise, every_advice)
 {
 	static const int advices[] = {
