@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A drive that fails or hangs when told, made with dmsetup(8). */
+/*
+ * A drive that fails or hangs when told. Made by ioctl: in the debug kernel of
+ * the lab a run of dmsetup(8) or losetup(8) takes as long as the test.
+ */
+#include <glob.h>
+#include <linux/dm-ioctl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/loop.h>
 #include <sys/mount.h>
+#include <sys/sysmacros.h>
 
 #include "common.h"
 #include "dm.h"
@@ -10,6 +17,13 @@
 #define NAME	"itme-selftest"
 #define EXTENTS	32
 #define SECTOR	512
+
+/* a request to device-mapper, and the table that goes with it */
+struct table {
+	struct dm_ioctl head;
+	char room[2 * EXTENTS * (sizeof(struct dm_target_spec) + 64)];
+	size_t used;
+};
 
 static char loop_dev[64];
 static uint64_t sectors;
@@ -22,78 +36,152 @@ static const char *dm_dir(void)
 	return dir;
 }
 
-/* there may be no udev to make or await device nodes */
-static int dmsetup(const char *args)
+/* sectors [start, end) are those of the loop device, or errors */
+static void add_target(struct table *t, const char *type, uint64_t start,
+		       uint64_t end)
 {
-	return run_cmd("DM_DISABLE_UDEV=1 dmsetup --noudevsync %s", args) ?
-		       -EIO : 0;
+	struct dm_target_spec *spec = (void *)(t->room + t->used);
+	char *args = (char *)(spec + 1);
+
+	if (start == end)
+		return;
+	spec->sector_start = start;
+	spec->length = end - start;
+	strcpy(spec->target_type, type);
+	if (!strcmp(type, "linear"))
+		sprintf(args, "%s %llu", loop_dev, (unsigned long long)start);
+	/* the next one's place, as seen from this one */
+	spec->next = (sizeof(*spec) + strlen(args) + 1 + 7) & ~7UL;
+	t->used += spec->next;
+	t->head.target_count++;
+}
+
+static int dm_request(unsigned long cmd, struct table *t, uint32_t flags)
+{
+	int fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	t->head.version[0] = DM_VERSION_MAJOR;
+	t->head.data_size = sizeof(t->head) + sizeof(t->room);
+	t->head.data_start = sizeof(t->head);
+	t->head.flags = flags;
+	strcpy(t->head.name, NAME);
+	ret = ioctl(fd, cmd, t) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+static int dm_simple(unsigned long cmd, uint32_t flags)
+{
+	struct table t = {};
+
+	return dm_request(cmd, &t, flags);
 }
 
 /* put another table under the file system; I/O in flight is finished first */
-static int swap_table(const char *table)
+static int swap_table(struct table *t)
 {
-	char path[512];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), "/tmp/%s.table", NAME);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, table, strlen(table)) == (ssize_t)strlen(table) ?
-		      0 : -EIO;
-	close(fd);
-	ret = ret ?: dmsetup("load " NAME " /tmp/" NAME ".table");
-	unlink(path);
-	ret = ret ?: dmsetup("suspend --nolockfs " NAME);
-	return ret ?: dmsetup("resume " NAME);
+	return dm_request(DM_TABLE_LOAD, t, 0) ?:
+	       dm_simple(DM_DEV_SUSPEND, DM_SUSPEND_FLAG |
+					 DM_SKIP_LOCKFS_FLAG) ?:
+	       dm_resume();
 }
 
-static int find_loop(const char *file)
+/*
+ * Attach the image to a loop device that is freed when its last user goes: the
+ * device's fd, or -errno.
+ */
+static int make_loop(const char *image)
 {
-	char cmd[700];
-	FILE *f;
+	struct loop_config config = {
+		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
+	};
+	int control, file, fd, n, ret;
 
-	snprintf(cmd, sizeof(cmd), "losetup -j %s 2>/dev/null", file);
-	f = popen(cmd, "r");
-	loop_dev[0] = 0;
-	if (f && fgets(loop_dev, sizeof(loop_dev), f))
-		loop_dev[strcspn(loop_dev, ":\n")] = 0;
-	if (f)
-		pclose(f);
-	return loop_dev[0] ? 0 : -ENODEV;
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		return -errno;
+	n = ioctl(control, LOOP_CTL_GET_FREE);
+	close(control);
+	if (n < 0)
+		return -errno;
+	snprintf(loop_dev, sizeof(loop_dev), "/dev/loop%d", n);
+	fd = open(loop_dev, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	file = open(image, O_RDWR | O_CLOEXEC);
+	config.fd = file;
+	ret = file < 0 || ioctl(fd, LOOP_CONFIGURE, &config) ? -errno : 0;
+	if (file >= 0)
+		close(file);
+	if (!ret)
+		return fd;
+	close(fd);
+	return ret;
+}
+
+/* the loop device of a test that is no more */
+static int find_loop(const char *image)
+{
+	char line[600];
+	glob_t found;
+	int ret = -ENODEV;
+	size_t i;
+
+	if (glob("/sys/block/loop*/loop/backing_file", 0, NULL, &found))
+		return ret;
+	for (i = 0; i < found.gl_pathc && ret; i++) {
+		FILE *f = fopen(found.gl_pathv[i], "re");
+
+		if (f && fgets(line, sizeof(line), f)) {
+			line[strcspn(line, "\n")] = 0;
+			if (!strcmp(line, image) &&
+			    sscanf(found.gl_pathv[i], "/sys/block/%15[^/]",
+				   line) == 1) {
+				snprintf(loop_dev, sizeof(loop_dev),
+					 "/dev/%.15s", line);
+				ret = 0;
+			}
+		}
+		if (f)
+			fclose(f);
+	}
+	globfree(&found);
+	return ret;
 }
 
 const char *dm_setup(unsigned int mib)
 {
-	char image[512], args[256];
-	int fd;
+	char image[512], dev[64];
+	struct table t = {};
+	int fd, loop;
 
-	run_cmd("modprobe -a loop dm-mod");
-	if (run_cmd("command -v dmsetup") || run_cmd("command -v losetup") ||
-	    run_cmd("command -v mkfs.ext4"))
-		return "no dmsetup, losetup or mkfs.ext4";
-	if (run_cmd("dmsetup version"))
-		return "no device-mapper";
-
+	if (access("/dev/loop-control", F_OK) ||
+	    access("/dev/mapper/control", F_OK))
+		run_cmd("modprobe -a loop dm-mod");
 	strcpy(image, lower_path("disk"));
 	fd = open(image, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, mib * MIB))
 		return "cannot make the image";
 	close(fd);
 	sectors = mib * MIB / SECTOR;
-	if (run_cmd("losetup -f %s", image) || find_loop(image))
+	loop = make_loop(image);
+	if (loop < 0)
 		return "no loop device";
-	snprintf(args, sizeof(args),
-		 "create " NAME " --table '0 %llu linear %s 0'",
-		 (unsigned long long)sectors, loop_dev);
-	if (dmsetup(args))
-		return "dmsetup create failed";
+	add_target(&t, "linear", 0, sectors);
+	if (dm_simple(DM_DEV_CREATE, 0))
+		return "no device-mapper";
+	if (dm_request(DM_TABLE_LOAD, &t, 0) || dm_resume())
+		return "no table of the drive";
+	close(loop);
+	snprintf(dev, sizeof(dev), "/dev/dm-%u", minor(t.head.dev));
 	/* a journal would write on its own */
-	if (run_cmd("mkfs.ext4 -q -F -O ^has_journal -E nodiscard,lazy_itable_init=0 "
-		    "/dev/mapper/" NAME))
+	if (run_cmd("mkfs.ext4 -q -F -O ^has_journal -E nodiscard,lazy_itable_init=0 %s",
+		    dev))
 		return "mkfs failed";
 	mkdir(dm_dir(), 0755);
-	if (mount("/dev/mapper/" NAME, dm_dir(), "ext4", 0, NULL))
+	if (mount(dev, dm_dir(), "ext4", 0, NULL))
 		return "mount of the drive failed";
 	return NULL;
 }
@@ -101,24 +189,20 @@ const char *dm_setup(unsigned int mib)
 void dm_teardown(void)
 {
 	char image[512];
+	struct stat st;
 
 	strcpy(image, lower_path("disk"));
-	if (!run_cmd("dmsetup info " NAME)) {
+	if (!dm_simple(DM_DEV_STATUS, 0)) {
 		dm_resume();
-		if (!find_loop(image)) {
-			struct stat st;
-
-			if (!stat(image, &st))
-				sectors = st.st_size / SECTOR;
+		if (!find_loop(image) && !stat(image, &st)) {
+			sectors = st.st_size / SECTOR;
 			dm_heal();
 		}
 		if (!POLL(!umount2(dm_dir(), 0) || errno == EINVAL ||
 			  errno == ENOENT, 5))
 			umount2(dm_dir(), MNT_DETACH);
-		POLL(!dmsetup("remove " NAME), 5);
+		POLL(!dm_simple(DM_DEV_REMOVE, 0), 5);
 	}
-	if (!find_loop(image))
-		run_cmd("losetup -d %s", loop_dev);
 	unlink(image);
 }
 
@@ -150,7 +234,7 @@ static int by_place(const void *a, const void *b)
 int dm_fail(int lower_fd, uint64_t off, uint64_t len)
 {
 	uint64_t end = off + len, at = 0;
-	char table[EXTENTS * 200], *p = table;
+	struct table t = {};
 	struct fiemap_extent *e;
 	struct fiemap *map;
 	unsigned int i, n;
@@ -176,47 +260,38 @@ int dm_fail(int lower_fd, uint64_t off, uint64_t len)
 		to = to < end ? to : end;
 		start = (e[i].fe_physical + from - e[i].fe_logical) / SECTOR;
 		count = (to - from + SECTOR - 1) / SECTOR;
-		if (start > at)
-			p += sprintf(p, "%llu %llu linear %s %llu\n",
-				     (unsigned long long)at,
-				     (unsigned long long)(start - at), loop_dev,
-				     (unsigned long long)at);
-		p += sprintf(p, "%llu %llu error\n", (unsigned long long)start,
-			     (unsigned long long)count);
+		add_target(&t, "linear", at, start);
+		add_target(&t, "error", start, start + count);
 		at = start + count;
 	}
 	free(map);
-	if (at < sectors)
-		sprintf(p, "%llu %llu linear %s %llu\n",
-			(unsigned long long)at,
-			(unsigned long long)(sectors - at), loop_dev,
-			(unsigned long long)at);
-	return swap_table(table);
+	add_target(&t, "linear", at, sectors);
+	return swap_table(&t);
 }
 
 int dm_fail_all(void)
 {
-	char table[100];
+	struct table t = {};
 
-	sprintf(table, "0 %llu error\n", (unsigned long long)sectors);
-	return swap_table(table);
+	add_target(&t, "error", 0, sectors);
+	return swap_table(&t);
 }
 
 int dm_heal(void)
 {
-	char table[200];
+	struct table t = {};
 
-	sprintf(table, "0 %llu linear %s 0\n", (unsigned long long)sectors,
-		loop_dev);
-	return swap_table(table);
+	add_target(&t, "linear", 0, sectors);
+	return swap_table(&t);
 }
 
 int dm_suspend(void)
 {
-	return dmsetup("suspend --noflush --nolockfs " NAME);
+	return dm_simple(DM_DEV_SUSPEND, DM_SUSPEND_FLAG | DM_NOFLUSH_FLAG |
+					 DM_SKIP_LOCKFS_FLAG);
 }
 
 int dm_resume(void)
 {
-	return dmsetup("resume " NAME);
+	return dm_simple(DM_DEV_SUSPEND, 0);
 }
