@@ -300,6 +300,14 @@ static int itme_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_iflags |= SB_I_NODEV;
 	/* A lower file may be on a stack of file systems; one more may not be. */
 	sb->s_stack_depth = 1;
+	/*
+	 * Nothing is ever written back. But only of a file system that could, memory
+	 * failure believes that a clean page may be dropped: else it kills whoever has
+	 * it mapped.
+	 */
+	err = super_setup_bdi(sb);
+	if (err)
+		return err;
 	fs->sb = sb;
 	fs->mode = opts->mode;
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
