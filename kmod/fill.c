@@ -394,12 +394,27 @@ static void start_read(struct fill *fill, pgoff_t first, pgoff_t next, unsigned 
 }
 
 /* A chunk comes back: it may stay if it has proven better than one that does. */
-static bool earns_main(struct fill *fill)
+static bool earns_main(struct fill *fill, u32 interval)
 {
-	u32 interval = itme_chunk_interval(fill->ino, fill->idx);
-
 	return fill->tier == ITME_TIER_DRAM && !itme_chunk_fits_main(fill->ino, fill->idx) &&
 	       itme_evict_colder(fill->ino->fs, ITME_TIER_DRAM, interval);
+}
+
+/* Where a plan says or, without one, where the use so far says that it belongs. */
+static void place(struct fill *fill)
+{
+	u32 cycle = 0;
+	enum itme_class class = itme_plan_class(fill->ino, fill->idx, &cycle);
+	bool earned = false;
+
+	if (class == ITME_CLASS_CXL && atomic_long_read(&itme_tiers[ITME_TIER_CXL].budget))
+		fill->tier = ITME_TIER_CXL;
+	if (class == ITME_CLASS_DRAM)
+		earned = earns_main(fill, max_t(u32, cycle, ITME_HZ));
+	else if (class == ITME_CLASS_NONE)
+		earned = earns_main(fill, itme_chunk_interval(fill->ino, fill->idx));
+	fill->tier = itme_chunk_place(fill->ino, fill->idx, fill->tier, class, earned);
+	fill->placed = true;
 }
 
 static void fill_step(struct work_struct *work)
@@ -414,8 +429,7 @@ static void fill_step(struct work_struct *work)
 	int err = fill->err;
 
 	if (!err && !fill->placed) {
-		fill->tier = itme_chunk_place(ino, fill->idx, fill->tier, earns_main(fill));
-		fill->placed = true;
+		place(fill);
 		err = charge(fill);
 	}
 	if (err) {

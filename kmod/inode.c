@@ -61,8 +61,11 @@ void itme_inode_evict(struct inode *inode)
 
 	truncate_inode_pages_final(&inode->i_data);
 	clear_inode(inode);
-	if (ino->id)
+	if (ino->id) {
 		itme_chunks_forget(ino);
+		if (ino->planned)
+			itme_plans_forget(ino->fs, ino->id);
+	}
 	if (ino->lower)
 		itme_backing_close(ino->lower);
 	kvfree(ino->chunks);

@@ -46,6 +46,7 @@
 #include <linux/xarray.h>
 #include <linux/itme.h>
 
+#include "plan.h"
 #include "policy.h"
 #include "stats.h"
 #include "stream.h"
@@ -81,6 +82,8 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @queues: resident chunks by tier, under @lock
  * @asked: pages of chunks whose fill has begun and that have no place in a queue yet,
  *	under @lock
+ * @plans: plans, under @lock
+ * @last_plan: number of the newest plan
  * @objects: inodes by number, until evicted. Entered under the root's inode lock,
  *	seen and erased under @lock
  * @next_id: where the search for a free number starts
@@ -97,6 +100,7 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @prefetch_wq: fills nobody waits for
  * @hint_wq: WILLNEEDs, a few at a time
  * @heat_wq: HOTs, which may wait for fills
+ * @plan_wq: plans that read ahead
  * @done_wq: completions of reads; never blocked by a fill that waits for room
  * @evict_wq: makes room for the shrinker
  * @evict_work: the worker of @evict_wq
@@ -113,6 +117,8 @@ struct itme_fs {
 	spinlock_t lock;
 	struct itme_queues queues[ITME_MEM_TIERS];
 	long asked;
+	struct list_head plans;
+	u32 last_plan;
 	struct xarray objects;
 	u32 next_id;
 	struct mutex budget_lock;
@@ -127,6 +133,7 @@ struct itme_fs {
 	struct workqueue_struct *prefetch_wq;
 	struct workqueue_struct *hint_wq;
 	struct workqueue_struct *heat_wq;
+	struct workqueue_struct *plan_wq;
 	struct workqueue_struct *done_wq;
 	struct workqueue_struct *evict_wq;
 	struct work_struct evict_work;
@@ -151,6 +158,7 @@ struct itme_fs {
  * @lower_mtime: when it was last written, at import
  * @name: name in the root directory, constant
  * @linked: still in the directory; under the root's inode lock
+ * @planned: plans that name it; written under fs->lock
  * @opens: open file descriptions
  * @streams: sequential readers, under fs->lock
  * @counters: since the import
@@ -162,6 +170,7 @@ struct itme_inode {
 	u32 nr_chunks;
 	u8 chunk_shift;
 	bool linked;
+	u32 planned;
 	atomic_t opens;
 	struct itme_chunk *chunks;
 	struct file *lower;
@@ -267,12 +276,14 @@ int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh);
 bool itme_chunk_unpin(struct itme_inode *ino, u32 idx);
 struct itme_inode *itme_chunk_sample(struct itme_fs *fs, int tier, u32 *idx, bool *touched,
 				     u32 *heat);
+void itme_chunk_classify(struct itme_inode *ino, u32 idx, enum itme_class class);
 bool itme_chunk_may_hold(struct itme_inode *ino, u32 idx);
 void itme_chunks_retry_held(struct itme_fs *fs);
 
 /* residency.c */
 bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand, bool hole);
-int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, bool force_main);
+int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, enum itme_class class,
+		     bool force_main);
 void itme_chunk_replace(struct itme_inode *ino, u32 idx, int tier);
 void itme_chunk_follow(struct itme_inode *ino, u32 idx, int tier);
 void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err);
@@ -285,6 +296,7 @@ int itme_chunk_error(struct itme_inode *ino, u32 idx);
 bool itme_chunk_kept(const struct itme_inode *ino, u32 idx);
 bool itme_chunk_untouched(const struct itme_inode *ino, u32 idx);
 void itme_chunk_young(struct itme_inode *ino, u32 idx);
+long itme_chunk_issue_room(struct itme_fs *fs);
 struct itme_range itme_chunk_touch(struct itme_inode *ino, u32 idx, bool random);
 u32 itme_chunk_interval(struct itme_inode *ino, u32 idx);
 bool itme_chunk_demotable(struct itme_inode *ino, u32 idx);

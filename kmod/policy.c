@@ -63,7 +63,7 @@ static bool can_leave(const struct itme_chunk *c)
 
 static bool is_colder(const struct itme_chunk *c, u32 interval, u32 now)
 {
-	return can_leave(c) && !c->young && itme_age(c->stamp, now) > interval + interval / 4;
+	return can_leave(c) && !c->young && !c->stay && itme_age(c->stamp, now) > interval + interval / 4;
 }
 
 /**
@@ -147,9 +147,10 @@ static struct itme_chunk *oldest(struct itme_queue *q, u32 now)
 	return NULL;
 }
 
-static struct itme_chunk *main_oldest(struct itme_queue *main, u32 now)
+/* What a plan has stay leaves last, and for nobody who does not wait. */
+static struct itme_chunk *main_oldest(struct itme_queue *main, bool demand, u32 now)
 {
-	struct itme_chunk *c, *young = NULL;
+	struct itme_chunk *c, *young = NULL, *stays = NULL;
 	int left = SCAN_MAX;
 
 	list_for_each_entry_reverse(c, &main->list, node) {
@@ -157,12 +158,17 @@ static struct itme_chunk *main_oldest(struct itme_queue *main, u32 now)
 			break;
 		if (!can_leave(c) || wanted(c, now))
 			continue;
+		if (c->stay) {
+			if (!stays)
+				stays = c;
+			continue;
+		}
 		if (!c->young)
 			return c;
 		if (!young)
 			young = c;
 	}
-	return young;
+	return young || !demand ? young : stays;
 }
 
 /* Newest first: of what was read ahead, that is used latest. */
@@ -199,7 +205,7 @@ struct itme_chunk *itme_policy_victim(struct itme_queues *q, long budget, bool d
 	if (!c)
 		c = oldest(&q->ring, now);
 	if (!c && (demand || !itme_policy_fits_main(q, budget, 0)))
-		c = main_oldest(&q->main, now);
+		c = main_oldest(&q->main, demand, now);
 	if (!c && demand)
 		c = unused(&q->ring);
 	if (!c && demand)

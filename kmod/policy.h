@@ -63,6 +63,7 @@ static inline bool itme_in_transit(u8 state)
  * @tier: whose queue it is on, while not absent. Its memory is there too, but for
  *	what the kernel has moved by itself; room is charged by folio and node.
  * @heat: rounds of the sampler in a row that saw it touched
+ * @stay: a plan has it stay where it is, see itme_plan_class()
  * @young: touched since the sampler looked. It and @stamp are written without
  *	the lock by whoever touches; a lost update only makes a guess older.
  */
@@ -73,7 +74,7 @@ struct itme_chunk {
 	u32 object;
 	u8 state;
 	u8 flags;
-	u8 tier : 4, heat : 4;
+	u8 tier : 2, heat : 4, stay : 1;
 	u8 young;
 };
 

@@ -218,7 +218,8 @@ static void sample_tier(struct itme_fs *fs, int tier, u32 *promoted)
 	while (n--) {
 		struct itme_inode *ino;
 		bool touched = false;
-		u32 idx, heat = 0;
+		u32 idx, heat = 0, cycle;
+		enum itme_class class;
 
 		ino = itme_chunk_sample(fs, tier, &idx, &touched, &heat);
 		if (!ino)
@@ -226,8 +227,11 @@ static void sample_tier(struct itme_fs *fs, int tier, u32 *promoted)
 		if (touched && !itme_held(ino, idx))
 			unmap_mapping_pages(ino->vfs.i_mapping, itme_chunk_start(ino, idx),
 					    itme_chunk_pages(ino, idx), false);
-		if (tier == ITME_TIER_CXL && heat >= PROMOTE_HEAT && *promoted < PROMOTE_MAX &&
-		    promote(fs, ino, idx))
+		class = itme_plan_class(ino, idx, &cycle);
+		itme_chunk_classify(ino, idx, class);
+		/* What a plan has stay in CXL is read in place. */
+		if (tier == ITME_TIER_CXL && class != ITME_CLASS_CXL && heat >= PROMOTE_HEAT &&
+		    *promoted < PROMOTE_MAX && promote(fs, ino, idx))
 			(*promoted)++;
 		itme_inode_put(ino);
 		cond_resched();
@@ -241,6 +245,7 @@ static void sample_worker(struct work_struct *work)
 	u32 promoted = 0;
 
 	itme_chunks_retry_held(fs);
+	itme_plans_balance(fs);
 	/* With nothing in CXL and nothing being read there is nothing to decide. */
 	if (read != fs->sampled_read || atomic_long_read(&itme_tiers[ITME_TIER_CXL].used))
 		for (int tier = 0; tier < ITME_MEM_TIERS; tier++)

@@ -96,6 +96,7 @@ void itme_queue_change_tier(struct itme_inode *ino, struct itme_chunk *c, int ti
 	if (ino->fs->queues[tier].pinned + pages > max)
 		c->flags &= ~ITME_C_PINNED;
 	c->heat = 0;
+	c->stay = 0;
 	c->flags &= ~ITME_C_RING;
 	if (tier == ITME_TIER_DRAM && !itme_queue_fits_main(ino, c - ino->chunks))
 		c->flags |= ITME_C_RING;
@@ -280,6 +281,31 @@ struct itme_inode *itme_chunk_sample(struct itme_fs *fs, int tier, u32 *idx, boo
 out:
 	spin_unlock(&fs->lock);
 	return ino;
+}
+
+/**
+ * itme_chunk_classify - a plan has come, gone or changed since the chunk was placed
+ * @ino: file
+ * @idx: chunk
+ * @class: what the plans say of it now
+ *
+ * What is to pass through and is in main leaves it, so that what stays has room.
+ */
+void itme_chunk_classify(struct itme_inode *ino, u32 idx, enum itme_class class)
+{
+	struct itme_chunk *c = &ino->chunks[idx];
+	u8 kept = ITME_C_RING | ITME_C_HELD | ITME_C_PINNED;
+
+	spin_lock(&ino->fs->lock);
+	if (c->state == ITME_RESIDENT && !(c->flags & kept)) {
+		c->stay = class == (c->tier == ITME_TIER_DRAM ? ITME_CLASS_DRAM : ITME_CLASS_CXL);
+		if (class == ITME_CLASS_STREAM && c->tier == ITME_TIER_DRAM) {
+			itme_queue_del(ino, c);
+			c->flags |= ITME_C_RING | ITME_C_COLD;
+			itme_queue_add(ino, c);
+		}
+	}
+	spin_unlock(&ino->fs->lock);
 }
 
 /**

@@ -37,6 +37,11 @@ static void set_untouched(struct itme_inode *ino, struct itme_chunk *c, bool unt
 		itme_queue_add(ino, c);
 }
 
+static bool stays(enum itme_class class, int tier)
+{
+	return class == (tier == ITME_TIER_DRAM ? ITME_CLASS_DRAM : ITME_CLASS_CXL);
+}
+
 /* Is it being filled, and has no place in a queue yet? See itme_fs.asked. */
 static bool is_asked(const struct itme_chunk *c)
 {
@@ -85,6 +90,7 @@ bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand, bool ho
 		c->interval = c->stamp ? itme_age(c->stamp, now) : 0;
 		c->flags &= ITME_C_PINNED;
 		c->heat = 0;
+		c->stay = 0;
 		begun = true;
 		break;
 	case ITME_RESIDENT:
@@ -119,6 +125,7 @@ bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand, bool ho
  * @ino: file
  * @idx: chunk, ITME_FILLING by the caller
  * @tier: wanted memory tier
+ * @class: what a plan says of it
  * @force_main: do not ask whether there is room beside the ring
  *
  * A chunk that fills a hole stays where it is, a pinned one goes where it was
@@ -126,7 +133,8 @@ bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand, bool ho
  *
  * Return: tier to take the memory from
  */
-int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, bool force_main)
+int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, enum itme_class class,
+		     bool force_main)
 {
 	struct itme_chunk *c = &ino->chunks[idx];
 	struct itme_fs *fs = ino->fs;
@@ -138,10 +146,14 @@ int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, bool force_main)
 		fs->asked -= itme_chunk_pages(ino, idx);
 		c->tier = tier;
 		c->flags &= ~ITME_C_RING;
-		if (tier == ITME_TIER_DRAM && !force_main &&
-		    (!itme_queue_fits_main(ino, idx) ||
-		     (!c->interval && !itme_queue_spread_main(ino, idx))))
+		if (tier == ITME_TIER_DRAM && class == ITME_CLASS_STREAM)
+			c->flags |= ITME_C_RING | ITME_C_COLD;
+		else if (tier == ITME_TIER_DRAM && !force_main &&
+			 (!itme_queue_fits_main(ino, idx) ||
+			  (class == ITME_CLASS_NONE && !c->interval &&
+			   !itme_queue_spread_main(ino, idx))))
 			c->flags |= ITME_C_RING;
+		c->stay = !(c->flags & ITME_C_RING) && stays(class, tier);
 		itme_queue_add(ino, c);
 	}
 	spin_unlock(&fs->lock);
@@ -206,6 +218,7 @@ void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err
 	if (!resident) {
 		WRITE_ONCE(c->stamp, c->interval ? c->stamp - c->interval : 0);
 		itme_stream_missed(&ino->streams, idx);
+		itme_plan_missed(ino, idx);
 	}
 	set_state(ino, c, resident ? ITME_RESIDENT : ITME_ABSENT);
 	spin_unlock(&fs->lock);
@@ -416,20 +429,25 @@ static u32 max_window(struct itme_inode *ino)
 	return max(1UL, bytes >> ino->chunk_shift);
 }
 
-/*
- * What all readers together have ahead is bounded as well: by half of the ring, so
- * that the other half is left for what they are in. What has been asked for counts
- * before it is charged: a reader that is ahead of the workers must not ask for the
- * same room twice.
+/**
+ * itme_chunk_issue_room - what may be read ahead now
+ * @fs: file system
+ *
+ * What all readers together have ahead is bounded by half of the ring, so that the
+ * other half is left for what they are in. What has been asked for counts before it
+ * is charged: a reader that is ahead of the workers must not ask for the same room
+ * twice. Under fs->lock.
+ *
+ * Return: pages, may be negative
  */
-static u32 max_issue(struct itme_inode *ino)
+long itme_chunk_issue_room(struct itme_fs *fs)
 {
 	long budget = atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget);
-	long ahead = ino->fs->queues[ITME_TIER_DRAM].ring.pages + ino->fs->asked;
-	long room = itme_tier_room(ITME_TIER_DRAM) - ino->fs->asked;
-	long pages = max(itme_policy_ring(budget) - 2 * ahead, room) / 2;
+	long ahead = fs->queues[ITME_TIER_DRAM].ring.pages + fs->asked;
+	long room = itme_tier_room(ITME_TIER_DRAM) - fs->asked;
 
-	return pages > 0 ? min_t(u64, U32_MAX, ((u64)pages << PAGE_SHIFT) >> ino->chunk_shift) : 0;
+	lockdep_assert_held(&fs->lock);
+	return max(itme_policy_ring(budget) - 2 * ahead, room) / 2;
 }
 
 /**
@@ -446,7 +464,8 @@ struct itme_range itme_chunk_touch(struct itme_inode *ino, u32 idx, bool random)
 	struct itme_chunk *before = idx ? c - 1 : NULL;
 	struct itme_fs *fs = ino->fs;
 	struct itme_range range;
-	bool used;
+	bool used, planned;
+	long room;
 
 	spin_lock(&fs->lock);
 	used = (c->flags & ITME_C_UNTOUCHED) && (c->flags & ITME_C_PREFETCH);
@@ -454,11 +473,13 @@ struct itme_range itme_chunk_touch(struct itme_inode *ino, u32 idx, bool random)
 	c->flags &= ~ITME_C_PREFETCH;
 	WRITE_ONCE(c->young, 1);
 	WRITE_ONCE(c->stamp, itme_now());
+	planned = itme_plan_touch(ino, idx);
+	room = planned ? 0 : max(0L, itme_chunk_issue_room(fs));
 	range = itme_stream_touch(&ino->streams, &(struct itme_touch){
 		.idx = idx,
 		.nr_chunks = ino->nr_chunks,
 		.max_window = max_window(ino),
-		.max_issue = max_issue(ino),
+		.max_issue = min_t(u64, U32_MAX, ((u64)room << PAGE_SHIFT) >> ino->chunk_shift),
 		.after_resident = before && before->state == ITME_RESIDENT && before->young,
 		.random = random,
 	});

@@ -187,6 +187,8 @@ static void free_fs(struct itme_fs *fs)
 		destroy_workqueue(fs->hint_wq);
 	if (fs->heat_wq)
 		destroy_workqueue(fs->heat_wq);
+	if (fs->plan_wq)
+		destroy_workqueue(fs->plan_wq);
 	if (fs->done_wq)
 		destroy_workqueue(fs->done_wq);
 	xa_destroy(&fs->objects);
@@ -203,6 +205,7 @@ static struct itme_fs *alloc_fs(void)
 	mutex_init(&fs->budget_lock);
 	init_waitqueue_head(&fs->pages_wait);
 	init_waitqueue_head(&fs->inflight_wait);
+	INIT_LIST_HEAD(&fs->plans);
 	xa_init_flags(&fs->objects, XA_FLAGS_ALLOC1);
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		INIT_LIST_HEAD(&fs->queues[tier].main.list);
@@ -214,9 +217,10 @@ static struct itme_fs *alloc_fs(void)
 	fs->prefetch_wq = alloc_workqueue("itme_prefetch", WQ_UNBOUND, 64);
 	fs->hint_wq = alloc_workqueue("itme_hint", WQ_UNBOUND, 8);
 	fs->heat_wq = alloc_workqueue("itme_heat", WQ_UNBOUND, 0);
+	fs->plan_wq = alloc_workqueue("itme_plan", WQ_UNBOUND | WQ_HIGHPRI, 0);
 	fs->done_wq = alloc_workqueue("itme_done", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
 	if (!fs->demand_wq || !fs->prefetch_wq || !fs->hint_wq ||
-	    !fs->heat_wq || !fs->done_wq) {
+	    !fs->heat_wq || !fs->plan_wq || !fs->done_wq) {
 		free_fs(fs);
 		return NULL;
 	}
@@ -443,6 +447,7 @@ static void stop(struct itme_fs *fs)
 	wait_event_idle(fs->inflight_wait, !atomic_read(&fs->inflight));
 	/* Whoever asks for pressure's workers holds an inflight, so not before. */
 	itme_pressure_stop(fs);
+	itme_plans_drop(fs);
 	itme_inode_drop_all(fs);
 }
 

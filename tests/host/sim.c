@@ -62,6 +62,17 @@ void itme_count(struct itme_inode *ino, enum itme_counter which, u64 n)
 		sim.stats.unused++;
 }
 
+/* plan.c: nobody has a plan here. */
+
+bool itme_plan_touch(struct itme_inode *ino, u32 idx)
+{
+	return false;
+}
+
+void itme_plan_missed(struct itme_inode *ino, u32 idx)
+{
+}
+
 /* tier.c */
 
 bool itme_tier_charge(int tier, long pages)
@@ -232,7 +243,7 @@ static bool fill_step(int i)
 	u64 ns = sim.config.drive_ns * pages / ITME_CHUNK_MAX_PAGES;
 
 	if (!f->placed) {
-		f->tier = itme_chunk_place(f->ino, f->idx, f->tier, earns_main(f));
+		f->tier = itme_chunk_place(f->ino, f->idx, f->tier, ITME_CLASS_NONE, earns_main(f));
 		f->placed = true;
 	}
 	while (!itme_tier_charge(f->tier, pages)) {

@@ -37,6 +37,7 @@
 #define WARN_ON_ONCE(cond)	assert(!(cond))
 
 typedef struct { int v; } atomic_t;
+typedef struct { int v; } refcount_t;
 typedef struct { long v; } atomic_long_t;
 typedef struct { s64 v; } atomic64_t;
 

@@ -1,0 +1,556 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: plans at work: touches move cursors, cursors are read ahead for
+ *
+ * The path of a touch: file -> itme_plan_touch() -> a worker -> residency -> fill.
+ * The worker goes on from what it has seen to, chunk by chunk in the order of use,
+ * until the ring has no room for more; the next chunk of the ring that is used gives
+ * room for the next one, and its touch starts the worker again. So a plan is clocked
+ * by the use of what it reads, and stops by itself when the use stops.
+ */
+#include <linux/slab.h>
+
+#include "itme.h"
+#include "plan.h"
+
+/* Chunks looked at with fs->lock held. */
+#define LOOK_MAX	256
+/* A pass that took longer says nothing about the next one, 1/ITME_HZ s. */
+#define CYCLE_MAX	(600 * ITME_HZ)
+
+/**
+ * itme_plan_alloc - begin a plan
+ * @fs: file system
+ * @max_runs: ranges it may have, checked
+ *
+ * Return: the plan, in no list, to be let go with itme_plan_put(); NULL no memory
+ */
+struct itme_plan *itme_plan_alloc(struct itme_fs *fs, u32 max_runs)
+{
+	struct itme_plan *plan = kzalloc(sizeof(*plan), GFP_KERNEL);
+
+	if (!plan)
+		return NULL;
+	INIT_LIST_HEAD(&plan->node);
+	refcount_set(&plan->ref, 1);
+	plan->fs = fs;
+	plan->cursors.score = ITME_FIT_MAX / 2;
+	plan->seq.runs = kvcalloc(max_runs, sizeof(*plan->seq.runs), GFP_KERNEL_ACCOUNT);
+	plan->seq.keys = kvcalloc(max_runs, sizeof(*plan->seq.keys), GFP_KERNEL_ACCOUNT);
+	if (plan->seq.runs && plan->seq.keys)
+		return plan;
+	itme_plan_put(plan);
+	return NULL;
+}
+
+void itme_plan_put(struct itme_plan *plan)
+{
+	if (!refcount_dec_and_test(&plan->ref))
+		return;
+	kvfree(plan->seq.runs);
+	kvfree(plan->seq.keys);
+	kfree(plan);
+}
+
+/**
+ * itme_plan_add - a range is used next
+ * @plan: in no list, with room for one more run
+ * @stage: not below that of the range before
+ * @object: number of the file
+ * @offset: bytes
+ * @length: bytes, not 0
+ *
+ * Return: 0; -ENOENT no such file; -ERANGE not all in the file
+ */
+int itme_plan_add(struct itme_plan *plan, u32 stage, u32 object, u64 offset, u64 length)
+{
+	struct itme_fs *fs = plan->fs;
+	struct itme_run *run = &plan->seq.runs[plan->seq.nr_runs];
+	struct itme_inode *ino;
+	int err = -ENOENT;
+	u64 end, size;
+
+	spin_lock(&fs->lock);
+	ino = xa_load(&fs->objects, object);
+	if (ino && ino->linked) {
+		size = i_size_read(&ino->vfs);
+		err = -ERANGE;
+		if (length && !check_add_overflow(offset, length, &end) && end <= size) {
+			run->object = object;
+			run->stage = stage;
+			run->start = offset >> ino->chunk_shift;
+			run->nr = ((end - 1) >> ino->chunk_shift) - run->start + 1;
+			plan->pages += (u64)run->nr << (ino->chunk_shift - PAGE_SHIFT);
+			err = 0;
+		}
+	}
+	spin_unlock(&fs->lock);
+	if (!err) {
+		plan->seq.nr_runs++;
+		plan->stages = stage + 1;
+	}
+	return err;
+}
+
+/* Tell the files of a plan that they are, or are not any more, in one plan more. */
+static void count_in(struct itme_plan *plan, int n)
+{
+	struct itme_fs *fs = plan->fs;
+	u32 last = 0;
+
+	lockdep_assert_held(&fs->lock);
+	for (u32 i = 0; i < plan->seq.nr_runs; i++) {
+		u32 object = plan->seq.keys[i].key >> 32;
+		struct itme_inode *ino;
+
+		if (object == last)
+			continue;
+		last = object;
+		ino = xa_load(&fs->objects, object);
+		if (ino)
+			WRITE_ONCE(ino->planned, ino->planned + n);
+	}
+}
+
+static struct itme_plan *find(struct itme_fs *fs, u32 id)
+{
+	struct itme_plan *plan;
+
+	lockdep_assert_held(&fs->lock);
+	list_for_each_entry(plan, &fs->plans, node)
+		if (plan->id == id)
+			return plan;
+	return NULL;
+}
+
+/*
+ * What stays of each plan: its budget, or of what the budgets leave the same part of
+ * every plan, so that none waits for the drive more than the others. A plan that is
+ * gone through once keeps nothing, as nothing of it is used again.
+ */
+static void balance(struct itme_fs *fs)
+{
+	u64 room[ITME_MEM_TIERS], left[ITME_MEM_TIERS], all = 0;
+	struct itme_plan *plan;
+
+	lockdep_assert_held(&fs->lock);
+	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
+		long budget = atomic_long_read(&itme_tiers[tier].budget);
+		long pages = budget - fs->queues[tier].pinned -
+			     (tier == ITME_TIER_DRAM ? itme_policy_ring(budget) : 0);
+
+		room[tier] = max(0L, pages);
+		left[tier] = room[tier];
+	}
+	list_for_each_entry(plan, &fs->plans, node) {
+		if (!plan->seq.cyclic)
+			continue;
+		if (!plan->budget) {
+			all += plan->pages;
+			continue;
+		}
+		left[ITME_TIER_DRAM] -= min3(plan->budget, plan->pages, left[ITME_TIER_DRAM]);
+	}
+	list_for_each_entry(plan, &fs->plans, node) {
+		u64 rest = 1ULL << 32;
+
+		for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
+			u64 part = left[tier], of = all;
+
+			if (tier == ITME_TIER_DRAM && plan->budget) {
+				part = min(plan->budget, room[tier]);
+				of = plan->pages;
+			} else if (plan->budget) {
+				/* Of CXL all plans have the same part. */
+				of = all + plan->pages;
+			}
+			plan->share[tier] = !plan->seq.cyclic || !of ? 0 :
+				min(rest, part >= of ? rest : div64_u64(part << 32, of));
+			rest -= plan->share[tier];
+		}
+	}
+}
+
+/**
+ * itme_plans_balance - what stays of each plan, now that budgets or pins may differ
+ * @fs: file system
+ */
+void itme_plans_balance(struct itme_fs *fs)
+{
+	spin_lock(&fs->lock);
+	if (!list_empty(&fs->plans))
+		balance(fs);
+	spin_unlock(&fs->lock);
+}
+
+static void plan_work(struct work_struct *work);
+
+/**
+ * itme_plan_install - let a plan be followed
+ * @plan: complete; the caller's reference goes to the list
+ * @id: number of the plan to replace, 0 for a new one; set to the number it has
+ *
+ * Return: 0; -EINVAL it has no chunks; -EFBIG; -ENOENT no such plan to replace;
+ * -ENOSPC there are too many. The caller then has the reference still.
+ */
+int itme_plan_install(struct itme_plan *plan, u32 *id)
+{
+	struct itme_fs *fs = plan->fs;
+	struct itme_plan *old = NULL, *p;
+	u32 nr = 0;
+	int err;
+
+	err = itme_sequence_build(&plan->seq);
+	if (err)
+		return err;
+	INIT_WORK(&plan->work, plan_work);
+	spin_lock(&fs->lock);
+	list_for_each_entry(p, &fs->plans, node)
+		nr++;
+	if (*id) {
+		old = find(fs, *id);
+		err = old ? 0 : -ENOENT;
+	} else if (nr >= ITME_PLANS_MAX) {
+		err = -ENOSPC;
+	}
+	if (!err) {
+		if (old) {
+			list_del_init(&old->node);
+			count_in(old, -1);
+		} else {
+			*id = ++fs->last_plan;
+		}
+		plan->id = *id;
+		plan->passed = itme_now();
+		list_add_tail(&plan->node, &fs->plans);
+		count_in(plan, 1);
+		balance(fs);
+	}
+	spin_unlock(&fs->lock);
+	if (old)
+		itme_plan_put(old);
+	return err;
+}
+
+static void drop(struct itme_plan *plan)
+{
+	lockdep_assert_held(&plan->fs->lock);
+	list_del_init(&plan->node);
+	count_in(plan, -1);
+	balance(plan->fs);
+}
+
+/**
+ * itme_plan_remove - forget a plan
+ * @fs: file system
+ * @id: its number
+ *
+ * Return: 0, or -ENOENT
+ */
+int itme_plan_remove(struct itme_fs *fs, u32 id)
+{
+	struct itme_plan *plan;
+
+	spin_lock(&fs->lock);
+	plan = find(fs, id);
+	if (plan)
+		drop(plan);
+	spin_unlock(&fs->lock);
+	if (!plan)
+		return -ENOENT;
+	itme_plan_put(plan);
+	return 0;
+}
+
+/**
+ * itme_plans_drop - unmount: all plans go
+ * @fs: file system, no work in flight
+ */
+void itme_plans_drop(struct itme_fs *fs)
+{
+	struct itme_plan *plan, *next;
+
+	list_for_each_entry_safe(plan, next, &fs->plans, node) {
+		list_del_init(&plan->node);
+		itme_plan_put(plan);
+	}
+}
+
+/**
+ * itme_plans_forget - a file goes; so do the plans that had no other
+ * @fs: file system
+ * @object: its number, not in fs->objects any more
+ */
+void itme_plans_forget(struct itme_fs *fs, u32 object)
+{
+	struct itme_plan *plan, *next;
+	LIST_HEAD(gone);
+
+	spin_lock(&fs->lock);
+	list_for_each_entry_safe(plan, next, &fs->plans, node) {
+		bool named = false, live = false;
+		u32 last = 0;
+
+		for (u32 i = 0; i < plan->seq.nr_runs && !live; i++) {
+			u32 other = plan->seq.keys[i].key >> 32;
+
+			if (other == last)
+				continue;
+			last = other;
+			named |= other == object;
+			live = xa_load(&fs->objects, other);
+		}
+		if (named && !live)
+			list_move(&plan->node, &gone);
+	}
+	if (!list_empty(&gone))
+		balance(fs);
+	spin_unlock(&fs->lock);
+	list_for_each_entry_safe(plan, next, &gone, node) {
+		list_del_init(&plan->node);
+		itme_plan_put(plan);
+	}
+}
+
+/**
+ * itme_plan_next - for who lists all plans
+ * @fs: file system
+ * @id: the number after which to look
+ *
+ * Return: the plan with the next higher number, to be let go with itme_plan_put()
+ */
+struct itme_plan *itme_plan_next(struct itme_fs *fs, u32 id)
+{
+	struct itme_plan *plan, *next = NULL;
+
+	spin_lock(&fs->lock);
+	list_for_each_entry(plan, &fs->plans, node)
+		if (plan->id > id && (!next || plan->id < next->id))
+			next = plan;
+	if (next)
+		refcount_inc(&next->ref);
+	spin_unlock(&fs->lock);
+	return next;
+}
+
+/*
+ * The next chunk of a cursor that is to be read, and has room in the ring. What is
+ * there or under way is passed over.
+ *
+ * Return: its file, held; NULL with @more when there may be one further on
+ */
+static struct itme_inode *next_chunk(struct itme_plan *plan, struct itme_cursor *c, u32 *idx,
+				     bool *more)
+{
+	const struct itme_sequence *seq = &plan->seq;
+	struct itme_fs *fs = plan->fs;
+	long room = itme_chunk_issue_room(fs);
+	u32 left = LOOK_MAX;
+
+	*more = false;
+	while (c->run && c->lead < itme_sequence_ahead(seq, c)) {
+		u64 sum = (u64)c->pos + c->lead;
+		u32 pos = sum >= seq->length ? sum - seq->length : sum;
+		const struct itme_run *run = itme_sequence_at(seq, pos);
+		struct itme_inode *ino = xa_load(&fs->objects, run->object);
+		long pages;
+
+		if (!left--) {
+			*more = true;
+			return NULL;
+		}
+		*idx = run->start + (pos - run->at);
+		if (!ino) {
+			c->lead = min(c->lead + run->nr - (pos - run->at),
+				      itme_sequence_ahead(seq, c));
+			continue;
+		}
+		pages = itme_chunk_pages(ino, *idx);
+		if (plan->lookahead && (u64)c->lead * pages >= plan->lookahead)
+			return NULL;
+		if (ino->chunks[*idx].state == ITME_ABSENT) {
+			if (pages > room)
+				return NULL;
+			if (igrab(&ino->vfs)) {
+				c->lead++;
+				return ino;
+			}
+		}
+		c->lead++;
+	}
+	return NULL;
+}
+
+static void read_ahead(struct itme_plan *plan, struct itme_cursor *c)
+{
+	struct itme_fs *fs = plan->fs;
+	struct itme_inode *ino;
+	bool more = false, ok;
+	u32 idx;
+
+	do {
+		spin_lock(&fs->lock);
+		ino = list_empty(&plan->node) ? NULL : next_chunk(plan, c, &idx, &more);
+		spin_unlock(&fs->lock);
+		ok = true;
+		if (ino) {
+			if (itme_chunk_begin_fill(ino, idx, false, false))
+				ok = itme_fill(ino, idx, false, ITME_TIER_DRAM);
+			itme_inode_put(ino);
+		}
+		cond_resched();
+	} while (ok && (ino || more) && !READ_ONCE(fs->stopping));
+}
+
+static void plan_work(struct work_struct *work)
+{
+	struct itme_plan *plan = container_of(work, struct itme_plan, work);
+	struct itme_fs *fs = plan->fs;
+
+	for (int i = 0; i < ITME_CURSORS; i++)
+		read_ahead(plan, &plan->cursors.cursor[i]);
+	itme_plan_put(plan);
+	itme_fs_put(fs);
+}
+
+/* Under fs->lock, so that the plan is in the list, which has a reference. */
+static void kick(struct itme_plan *plan)
+{
+	if (!itme_fs_get(plan->fs))
+		return;
+	refcount_inc(&plan->ref);
+	if (!queue_work(plan->fs->plan_wq, &plan->work)) {
+		refcount_dec(&plan->ref);
+		itme_fs_put(plan->fs);
+	}
+}
+
+/* A cursor has moved from @from: a stage may have been entered, a pass ended. */
+static void moved(struct itme_plan *plan, struct itme_cursor *c, u32 from)
+{
+	u32 last = c->pos ? c->pos - 1 : plan->seq.length - 1;
+	u32 now = itme_now();
+
+	plan->stage = itme_sequence_at(&plan->seq, last)->stage;
+	if (c->pos >= from)
+		return;
+	plan->passes++;
+	plan->cycle = min_t(u32, itme_age(plan->passed, now), CYCLE_MAX);
+	plan->passed = now;
+}
+
+/**
+ * itme_plan_touch - a chunk is used for the first time since it was read
+ * @ino: file
+ * @idx: chunk
+ *
+ * Under fs->lock.
+ *
+ * Return: true when a plan reads ahead for it, so that nobody else has to
+ */
+bool itme_plan_touch(struct itme_inode *ino, u32 idx)
+{
+	struct itme_fs *fs = ino->fs;
+	struct itme_plan *plan;
+	bool followed = false;
+
+	lockdep_assert_held(&fs->lock);
+	if (!ino->planned)
+		return false;
+	list_for_each_entry(plan, &fs->plans, node) {
+		u32 from[ITME_CURSORS], score = plan->cursors.score;
+		struct itme_cursor *c;
+
+		for (int i = 0; i < ITME_CURSORS; i++)
+			from[i] = plan->cursors.cursor[i].pos;
+		c = itme_cursors_touch(&plan->cursors, &plan->seq, ino->id, idx);
+		plan->jumps += plan->cursors.score < score;
+		if (!c)
+			continue;
+		moved(plan, c, from[c - plan->cursors.cursor]);
+		kick(plan);
+		followed = true;
+	}
+	return followed;
+}
+
+/**
+ * itme_plan_step - who goes through a plan says that he enters a stage
+ * @fs: file system
+ * @id: number of the plan
+ * @stage: the stage
+ *
+ * Return: 0; -ENOENT no such plan, -ERANGE no such stage
+ */
+int itme_plan_step(struct itme_fs *fs, u32 id, u32 stage)
+{
+	struct itme_plan *plan;
+	int err = -ENOENT;
+
+	spin_lock(&fs->lock);
+	plan = find(fs, id);
+	if (plan)
+		err = stage < plan->stages ? 0 : -ERANGE;
+	if (!err) {
+		itme_cursors_step(&plan->cursors, &plan->seq,
+				  itme_sequence_stage(&plan->seq, stage));
+		plan->stage = stage;
+		kick(plan);
+	}
+	spin_unlock(&fs->lock);
+	return err;
+}
+
+/**
+ * itme_plan_missed - there was no room for a chunk that was to be read ahead
+ * @ino: file
+ * @idx: chunk
+ *
+ * Under fs->lock.
+ */
+void itme_plan_missed(struct itme_inode *ino, u32 idx)
+{
+	struct itme_plan *plan;
+
+	lockdep_assert_held(&ino->fs->lock);
+	if (ino->planned)
+		list_for_each_entry(plan, &ino->fs->plans, node)
+			itme_cursors_missed(&plan->cursors, &plan->seq, ino->id, idx);
+}
+
+/**
+ * itme_plan_class - where does a chunk belong?
+ * @ino: file
+ * @idx: chunk
+ * @cycle: set to the time until it is used again, 1/ITME_HZ s, 0 unknown
+ *
+ * Those that stay are spread evenly over the file, as in itme_policy_spread(), so
+ * that the drive has the same work all the time.
+ *
+ * Return: its class
+ */
+enum itme_class itme_plan_class(struct itme_inode *ino, u32 idx, u32 *cycle)
+{
+	u32 rank = idx * 2654435769U;
+	struct itme_fs *fs = ino->fs;
+	enum itme_class class = ITME_CLASS_NONE;
+	struct itme_plan *plan;
+	u32 distance;
+
+	if (!READ_ONCE(ino->planned))
+		return class;
+	spin_lock(&fs->lock);
+	list_for_each_entry(plan, &fs->plans, node) {
+		if (!itme_sequence_find(&plan->seq, ino->id, idx, 0, plan->seq.length, &distance))
+			continue;
+		*cycle = plan->cycle;
+		class = ITME_CLASS_STREAM;
+		if (rank < plan->share[ITME_TIER_DRAM])
+			class = ITME_CLASS_DRAM;
+		else if (rank < plan->share[ITME_TIER_DRAM] + plan->share[ITME_TIER_CXL])
+			class = ITME_CLASS_CXL;
+		break;
+	}
+	spin_unlock(&fs->lock);
+	return class;
+}

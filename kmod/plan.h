@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: plans: what somebody knows about the order of use
+ *
+ * A plan is a sequence (sequence.h) with what it may hold and how far it reads
+ * ahead. It names files by number and holds none of them: what it says of a file
+ * that is gone comes to nothing.
+ *
+ * In the steady state of a cyclic plan a part of its chunks stays in DRAM, another
+ * one in CXL, and the rest passes through the ring, which is what MIN does (Belady
+ * 1966) and what no bouncing needs. Which part a chunk is in is settled by its number
+ * alone, see itme_plan_class().
+ */
+#ifndef ITME_PLAN_H
+#define ITME_PLAN_H
+
+#include <linux/list.h>
+#include <linux/refcount.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+#include "sequence.h"
+
+struct itme_fs;
+struct itme_inode;
+
+#define ITME_PLANS_MAX		64
+#define ITME_PLAN_RUNS_MAX	65536
+
+/**
+ * enum itme_class - where a chunk belongs
+ * @ITME_CLASS_NONE: no plan says
+ * @ITME_CLASS_DRAM: stays in DRAM
+ * @ITME_CLASS_CXL: stays in CXL, is read in place
+ * @ITME_CLASS_STREAM: passes through DRAM
+ */
+enum itme_class {
+	ITME_CLASS_NONE,
+	ITME_CLASS_DRAM,
+	ITME_CLASS_CXL,
+	ITME_CLASS_STREAM,
+};
+
+/**
+ * struct itme_plan - a plan
+ * @node: in fs->plans, under fs->lock
+ * @ref: the list's and, while it is queued or runs, @work's
+ * @work: reads ahead
+ * @fs: file system
+ * @id: number; 0 while it is in no list
+ * @seq: what is used when, constant once the plan is in the list
+ * @stages: of @seq
+ * @pages: of all its chunks, counted once a use; constant, too
+ * @lookahead: pages to be ahead at most; 0 as many as the ring has room for
+ * @budget: pages of DRAM for what stays; 0 a fair share
+ * @cursors: who goes through it, under fs->lock, as all below
+ * @share: of its chunks that stay, by tier, in 1/2^32
+ * @stage: entered last
+ * @passes: times that a cursor came to the end
+ * @jumps: touches that were not expected
+ * @passed: when a pass ended last, 1/ITME_HZ s
+ * @cycle: time of the last pass, 1/ITME_HZ s; 0 not known yet
+ */
+struct itme_plan {
+	struct list_head node;
+	refcount_t ref;
+	struct work_struct work;
+	struct itme_fs *fs;
+	u32 id;
+	struct itme_sequence seq;
+	u32 stages;
+	u64 pages;
+	u64 lookahead;
+	u64 budget;
+	struct itme_cursors cursors;
+	u64 share[2];
+	u32 stage;
+	u64 passes;
+	u64 jumps;
+	u32 passed;
+	u32 cycle;
+};
+
+struct itme_plan *itme_plan_alloc(struct itme_fs *fs, u32 max_runs);
+int itme_plan_add(struct itme_plan *plan, u32 stage, u32 object, u64 offset, u64 length);
+int itme_plan_install(struct itme_plan *plan, u32 *id);
+void itme_plan_put(struct itme_plan *plan);
+int itme_plan_remove(struct itme_fs *fs, u32 id);
+int itme_plan_step(struct itme_fs *fs, u32 id, u32 stage);
+struct itme_plan *itme_plan_next(struct itme_fs *fs, u32 id);
+void itme_plans_drop(struct itme_fs *fs);
+
+bool itme_plan_touch(struct itme_inode *ino, u32 idx);
+enum itme_class itme_plan_class(struct itme_inode *ino, u32 idx, u32 *cycle);
+void itme_plan_missed(struct itme_inode *ino, u32 idx);
+void itme_plans_balance(struct itme_fs *fs);
+void itme_plans_forget(struct itme_fs *fs, u32 object);
+
+#endif /* ITME_PLAN_H */
