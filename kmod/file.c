@@ -14,6 +14,7 @@
 #include <linux/splice.h>
 #include <linux/uio.h>
 
+#include "event.h"
 #include "itme.h"
 #include "trace.h"
 
@@ -33,6 +34,7 @@ static int wait_filled(struct itme_inode *ino, u32 idx)
 	if (!err)
 		err = itme_chunk_error(ino, idx);
 	itme_count_stall(ino, ns);
+	itme_event_stall(ino, idx, ns);
 	trace_itme_stall(ino, idx, err, ns);
 	return err;
 }
@@ -165,6 +167,8 @@ static int itme_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	file_accessed(file);
 	vma->vm_ops = &itme_vm_ops;
+	if (!mapping_mapped(file->f_mapping))
+		itme_event_object_mapped(itme_i(file_inode(file)));
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include <linux/mempool.h>
 #include <linux/pagevec.h>
 
+#include "event.h"
 #include "itme.h"
 #include "trace.h"
 
@@ -352,6 +353,7 @@ static void read_done(struct itme_read *read)
 		/* Short of what the file had at import is as bad as an error. */
 		err = read->result < 0 ? read->result : -EIO;
 		itme_count(ino, ITME_IO_ERRORS, 1);
+		itme_event_io_error(ino, fill->idx, err);
 		goto out;
 	}
 	fill->bytes += read->len;

@@ -24,6 +24,7 @@
  * @done: bytes that are there
  * @running: workers that have not ended
  * @stop: the caller has gone
+ * @queued: nobody waits for it, and it counts among the WILLNEEDs
  * @wait: the caller
  * @ref: of the caller and of each worker; the last one frees it
  * @worker: the workers
@@ -36,6 +37,7 @@ struct heat {
 	atomic64_t done;
 	atomic_t running;
 	bool stop;
+	bool queued;
 	wait_queue_head_t wait;
 	refcount_t ref;
 	struct heat_worker {
@@ -50,6 +52,8 @@ static void heat_put(struct heat *heat)
 
 	if (!refcount_dec_and_test(&heat->ref))
 		return;
+	if (heat->queued)
+		atomic_dec(&fs->willneeds);
 	iput(&heat->ino->vfs);
 	kfree(heat);
 	itme_fs_put(fs);
@@ -110,11 +114,12 @@ static u32 hot_room(struct itme_inode *ino, int tier, u32 max)
  * @ino: file
  * @range: chunks
  * @tier: memory tier they belong to
- * @done: set to the bytes that are there
+ * @wait: until they are there; else the workers go on by themselves
+ * @done: set to the bytes that are there or, without @wait, will be
  *
  * Return: 0, -ENOMEM, or -EINTR
  */
-int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, u64 *done)
+int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, bool wait, u64 *done)
 {
 	u32 nr = hot_room(ino, tier, range.nr);
 	u32 n = min3(nr, (u32)HEAT_WORKERS, num_online_cpus());
@@ -131,6 +136,13 @@ int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, u64 *do
 		kfree(heat);
 		return 0;
 	}
+	heat->queued = !wait;
+	if (!wait && atomic_inc_return(&ino->fs->willneeds) > ITME_HINT_QUEUE) {
+		atomic_dec(&ino->fs->willneeds);
+		itme_fs_put(ino->fs);
+		kfree(heat);
+		return 0;
+	}
 	ihold(&ino->vfs);
 	heat->ino = ino;
 	heat->tier = tier;
@@ -143,6 +155,11 @@ int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, u64 *do
 		heat->worker[i].heat = heat;
 		INIT_WORK(&heat->worker[i].work, heat_work);
 		queue_work(ino->fs->heat_wq, &heat->worker[i].work);
+	}
+	if (!wait) {
+		*done = (u64)nr << ino->chunk_shift;
+		heat_put(heat);
+		return 0;
 	}
 	if (wait_event_interruptible(heat->wait, !atomic_read(&heat->running))) {
 		WRITE_ONCE(heat->stop, true);

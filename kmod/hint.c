@@ -11,8 +11,6 @@
 
 /* Fills that WILLNEEDs may add to: enough for a drive, few enough for a reader. */
 #define WILLNEED_DEPTH	32
-/* WILLNEEDs that wait for their turn; further ones come to nothing. */
-#define WILLNEED_QUEUE	256
 
 /**
  * struct willneed - a range that is being read in
@@ -98,7 +96,7 @@ static u32 willneed(struct itme_inode *ino, struct itme_range range, u32 tier)
 	will = kzalloc(sizeof(*will), GFP_KERNEL);
 	if (!will)
 		goto put;
-	if (atomic_inc_return(&fs->willneeds) > WILLNEED_QUEUE)
+	if (atomic_inc_return(&fs->willneeds) > ITME_HINT_QUEUE)
 		goto full;
 	will->next = range.start;
 	will->end = range.start + range.nr;
@@ -275,10 +273,11 @@ static int check(struct itme_inode *ino, const struct itme_advise *arg, u64 *len
  * itme_advise - follow a hint as far as it goes
  * @ino: file
  * @arg: hint, checked here; @done is set
+ * @wait: for HOT, until it has been done; else it is under way on return
  *
  * Return: 0 or -errno, see struct itme_advise
  */
-int itme_advise(struct itme_inode *ino, struct itme_advise *arg)
+int itme_advise(struct itme_inode *ino, struct itme_advise *arg, bool wait)
 {
 	int tier = arg->tier == ITME_TIER_ANY ? ITME_TIER_DRAM : arg->tier;
 	bool inside = arg->advice == ITME_ADVICE_COLD || arg->advice == ITME_ADVICE_PAGEOUT ||
@@ -308,7 +307,7 @@ int itme_advise(struct itme_inode *ino, struct itme_advise *arg)
 	}
 
 	if (arg->advice == ITME_ADVICE_HOT) {
-		err = itme_heat(ino, range, tier, &done);
+		err = itme_heat(ino, range, tier, wait, &done);
 		arg->done = min(done, length);
 		return err;
 	}
@@ -389,5 +388,5 @@ int itme_fadvise(struct file *file, loff_t offset, loff_t len, int advice)
 		arg.length = i_size_read(&ino->vfs) - arg.offset;
 	if (advice == POSIX_FADV_DONTNEED)
 		return dontneed(ino, arg.offset, arg.length);
-	return itme_advise(ino, &arg);
+	return itme_advise(ino, &arg, true);
 }

@@ -13,7 +13,9 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "event.h"
 #include "itme.h"
+#include "netlink.h"
 
 static struct kmem_cache *inode_cache;
 
@@ -65,6 +67,8 @@ void itme_inode_evict(struct inode *inode)
 		itme_chunks_forget(ino);
 		if (ino->planned)
 			itme_plans_forget(ino->fs, ino->id);
+		itme_nl_changed(&itme_objects_changed);
+		itme_event_object_gone(ino);
 	}
 	if (ino->lower)
 		itme_backing_close(ino->lower);
@@ -90,6 +94,25 @@ static struct itme_inode *find_linked(struct itme_fs *fs, const char *name, size
 	return NULL;
 }
 
+/**
+ * itme_inode_find - the file of a name
+ * @fs: file system
+ * @name: in the root directory
+ *
+ * Return: the file, for itme_inode_put(), or NULL
+ */
+struct itme_inode *itme_inode_find(struct itme_fs *fs, const char *name)
+{
+	struct itme_inode *ino;
+
+	spin_lock(&fs->lock);
+	ino = find_linked(fs, name, strlen(name));
+	if (ino && !igrab(&ino->vfs))
+		ino = NULL;
+	spin_unlock(&fs->lock);
+	return ino;
+}
+
 static struct dentry *root_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
 	struct itme_fs *fs = itme_sb(dir->i_sb);
@@ -112,6 +135,7 @@ static int root_unlink(struct inode *dir, struct dentry *dentry)
 	struct inode *inode = d_inode(dentry);
 
 	itme_i(inode)->linked = false;
+	itme_nl_changed(&itme_objects_changed);
 	inode_set_mtime_to_ts(dir, inode_set_ctime_current(dir));
 	drop_nlink(inode);
 	/* The directory's reference; the caller still has one. */
@@ -222,6 +246,8 @@ static int register_object(struct itme_fs *fs, struct itme_inode *ino)
 	ino->linked = true;
 	xa_store(&fs->objects, id, ino, GFP_ATOMIC);
 	spin_unlock(&fs->lock);
+	itme_nl_changed(&itme_objects_changed);
+	itme_event_object_new(ino);
 	return 0;
 }
 

@@ -160,7 +160,7 @@ static int do_advise(struct file *file, void *p)
 {
 	if (is_root(file))
 		return -ENOTTY;
-	return itme_advise(itme_i(file_inode(file)), p);
+	return itme_advise(itme_i(file_inode(file)), p, true);
 }
 
 static int do_residency(struct file *file, void *p)

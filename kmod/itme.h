@@ -15,6 +15,7 @@
  *   folio lock               page cache identity of a folio, as anywhere in mm
  *   fs->lock                 spinlock; chunk state, queues, streams, pins
  *   inode->i_lock            taken by igrab() under fs->lock
+ *   ring_lock                event.c: what is to be told to listeners
  *
  * fs->lock is taken in process context only: completions of I/O go through a
  * work item. Nothing sleeps or takes a folio lock under it.
@@ -58,6 +59,8 @@
 #define ITME_MEM_TIERS		2
 /* Below this the ring cannot stream. */
 #define ITME_MIN_BUDGET		(4 * ITME_CHUNK_MAX_PAGES)
+/* WILLNEEDs and their like that wait for their turn; further ones come to nothing. */
+#define ITME_HINT_QUEUE		256
 
 /**
  * struct itme_tier_mem - nodes and budget of a memory tier
@@ -84,6 +87,7 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  *	under @lock
  * @plans: plans, under @lock
  * @last_plan: number of the newest plan
+ * @learn: who makes plans of touches
  * @objects: inodes by number, until evicted. Entered under the root's inode lock,
  *	seen and erased under @lock
  * @next_id: where the search for a free number starts
@@ -93,7 +97,7 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @inflight: work items that hold an inode
  * @prefetches: those of them that fill and are not waited for
  * @starving: fills that are waited for and find no room
- * @willneeds: those of them that work on a WILLNEED
+ * @willneeds: those of them that work on a WILLNEED, or a HOT that nobody waits for
  * @inflight_wait: woken when @inflight or @prefetches falls
  * @stopping: no new work; unmount is under way
  * @demand_wq: fills somebody waits for
@@ -119,6 +123,7 @@ struct itme_fs {
 	long asked;
 	struct list_head plans;
 	u32 last_plan;
+	struct itme_learn *learn;
 	struct xarray objects;
 	u32 next_id;
 	struct mutex budget_lock;
@@ -239,6 +244,7 @@ struct inode *itme_root_create(struct super_block *sb, umode_t mode);
 int itme_import_file(struct file *dir, struct file *lower, const char *name, u32 chunk_size);
 void itme_inode_drop_all(struct itme_fs *fs);
 void itme_inode_put(struct itme_inode *ino);
+struct itme_inode *itme_inode_find(struct itme_fs *fs, const char *name);
 
 /* file.c */
 extern const struct file_operations itme_file_ops;
@@ -248,13 +254,13 @@ extern const struct address_space_operations itme_aops;
 long itme_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* hint.c */
-int itme_advise(struct itme_inode *ino, struct itme_advise *arg);
+int itme_advise(struct itme_inode *ino, struct itme_advise *arg, bool wait);
 int itme_fadvise(struct file *file, loff_t offset, loff_t len, int advice);
 int itme_bring_in(struct itme_inode *ino, u32 idx, int tier);
 bool itme_move_to(struct itme_inode *ino, u32 idx, int tier);
 
 /* heat.c */
-int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, u64 *done);
+int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, bool wait, u64 *done);
 
 /* query.c */
 u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res);

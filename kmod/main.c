@@ -5,6 +5,7 @@
 #include <linux/module.h>
 
 #include "itme.h"
+#include "netlink.h"
 
 static int __init itme_init(void)
 {
@@ -16,10 +17,15 @@ static int __init itme_init(void)
 	err = itme_fill_init();
 	if (err)
 		goto inode_cache;
-	err = itme_super_init();
+	err = itme_netlink_init();
 	if (err)
 		goto fill;
+	err = itme_super_init();
+	if (err)
+		goto netlink;
 	return 0;
+netlink:
+	itme_netlink_exit();
 fill:
 	itme_fill_exit();
 inode_cache:
@@ -29,6 +35,7 @@ inode_cache:
 
 static void __exit itme_exit(void)
 {
+	itme_netlink_exit();
 	itme_super_exit();
 	itme_fill_exit();
 	itme_inode_cache_exit();

@@ -10,13 +10,21 @@
  */
 #include <linux/slab.h>
 
+#include "event.h"
 #include "itme.h"
+#include "netlink.h"
 #include "plan.h"
 
 /* Chunks looked at with fs->lock held. */
 #define LOOK_MAX	256
 /* A pass that took longer says nothing about the next one, 1/ITME_HZ s. */
 #define CYCLE_MAX	(600 * ITME_HZ)
+/* Touches after which older ones count half. */
+#define JUDGE_TOUCHES	1024
+/* Threads that share the work, at most: so many uses may come out of order. */
+#define THREADS		8
+/* A plan that was learned is not dropped for less. */
+#define MISSES_MIN	32
 
 /**
  * itme_plan_alloc - begin a plan
@@ -34,6 +42,7 @@ struct itme_plan *itme_plan_alloc(struct itme_fs *fs, u32 max_runs)
 	INIT_LIST_HEAD(&plan->node);
 	refcount_set(&plan->ref, 1);
 	plan->fs = fs;
+	plan->room = max_runs;
 	plan->cursors.score = ITME_FIT_MAX / 2;
 	plan->seq.runs = kvcalloc(max_runs, sizeof(*plan->seq.runs), GFP_KERNEL_ACCOUNT);
 	plan->seq.keys = kvcalloc(max_runs, sizeof(*plan->seq.keys), GFP_KERNEL_ACCOUNT);
@@ -50,6 +59,34 @@ void itme_plan_put(struct itme_plan *plan)
 	kvfree(plan->seq.runs);
 	kvfree(plan->seq.keys);
 	kfree(plan);
+}
+
+/**
+ * itme_plan_reserve - have room for one more run
+ * @plan: in no list
+ *
+ * Return: 0, -ENOMEM, -E2BIG it has as many as a plan may have
+ */
+int itme_plan_reserve(struct itme_plan *plan)
+{
+	struct itme_sequence *seq = &plan->seq;
+	u32 room = min_t(u32, 2 * plan->room, ITME_PLAN_RUNS_MAX);
+	void *p;
+
+	if (seq->nr_runs < plan->room)
+		return 0;
+	if (seq->nr_runs >= room)
+		return -E2BIG;
+	p = kvrealloc(seq->runs, room * sizeof(*seq->runs), GFP_KERNEL_ACCOUNT);
+	if (!p)
+		return -ENOMEM;
+	seq->runs = p;
+	p = kvrealloc(seq->keys, room * sizeof(*seq->keys), GFP_KERNEL_ACCOUNT);
+	if (!p)
+		return -ENOMEM;
+	seq->keys = p;
+	plan->room = room;
+	return 0;
 }
 
 /**
@@ -80,7 +117,6 @@ int itme_plan_add(struct itme_plan *plan, u32 stage, u32 object, u64 offset, u64
 			run->stage = stage;
 			run->start = offset >> ino->chunk_shift;
 			run->nr = ((end - 1) >> ino->chunk_shift) - run->start + 1;
-			plan->pages += (u64)run->nr << (ino->chunk_shift - PAGE_SHIFT);
 			err = 0;
 		}
 	}
@@ -90,6 +126,40 @@ int itme_plan_add(struct itme_plan *plan, u32 stage, u32 object, u64 offset, u64
 		plan->stages = stage + 1;
 	}
 	return err;
+}
+
+/**
+ * itme_plan_add_chunk - a chunk is used next
+ * @plan: in no list, with room for one more run
+ * @object: number of a file
+ * @idx: chunk of it; one that is not there comes to nothing
+ */
+void itme_plan_add_chunk(struct itme_plan *plan, u32 object, u32 idx)
+{
+	plan->seq.runs[plan->seq.nr_runs++] = (struct itme_run){
+		.object = object, .start = idx, .nr = 1 };
+	plan->stages = 1;
+}
+
+/* And then the one after the last one added. */
+void itme_plan_extend(struct itme_plan *plan)
+{
+	plan->seq.runs[plan->seq.nr_runs - 1].nr++;
+}
+
+/* Pages of all uses; what is not there has none. */
+static u64 count_pages(const struct itme_plan *plan)
+{
+	u64 pages = 0;
+
+	for (u32 i = 0; i < plan->seq.nr_runs; i++) {
+		const struct itme_run *run = &plan->seq.runs[i];
+		struct itme_inode *ino = xa_load(&plan->fs->objects, run->object);
+
+		if (ino)
+			pages += (u64)run->nr << (ino->chunk_shift - PAGE_SHIFT);
+	}
+	return pages;
 }
 
 /* Tell the files of a plan that they are, or are not any more, in one plan more. */
@@ -143,7 +213,7 @@ static void balance(struct itme_fs *fs)
 		left[tier] = room[tier];
 	}
 	list_for_each_entry(plan, &fs->plans, node) {
-		if (!plan->seq.cyclic)
+		if (!plan->seq.cyclic || !plan->trusted)
 			continue;
 		if (!plan->budget) {
 			all += plan->pages;
@@ -164,7 +234,7 @@ static void balance(struct itme_fs *fs)
 				/* Of CXL all plans have the same part. */
 				of = all + plan->pages;
 			}
-			plan->share[tier] = !plan->seq.cyclic || !of ? 0 :
+			plan->share[tier] = !plan->seq.cyclic || !plan->trusted || !of ? 0 :
 				min(rest, part >= of ? rest : div64_u64(part << 32, of));
 			rest -= plan->share[tier];
 		}
@@ -221,10 +291,13 @@ int itme_plan_install(struct itme_plan *plan, u32 *id)
 			*id = ++fs->last_plan;
 		}
 		plan->id = *id;
+		plan->trusted = !plan->learned;
 		plan->passed = itme_now();
+		plan->pages = count_pages(plan);
 		list_add_tail(&plan->node, &fs->plans);
 		count_in(plan, 1);
 		balance(fs);
+		itme_nl_changed(&itme_plans_changed);
 	}
 	spin_unlock(&fs->lock);
 	if (old)
@@ -238,6 +311,7 @@ static void drop(struct itme_plan *plan)
 	list_del_init(&plan->node);
 	count_in(plan, -1);
 	balance(plan->fs);
+	itme_nl_changed(&itme_plans_changed);
 }
 
 /**
@@ -303,8 +377,10 @@ void itme_plans_forget(struct itme_fs *fs, u32 object)
 		if (named && !live)
 			list_move(&plan->node, &gone);
 	}
-	if (!list_empty(&gone))
+	if (!list_empty(&gone)) {
 		balance(fs);
+		itme_nl_changed(&itme_plans_changed);
+	}
 	spin_unlock(&fs->lock);
 	list_for_each_entry_safe(plan, next, &gone, node) {
 		list_del_init(&plan->node);
@@ -402,11 +478,27 @@ static void read_ahead(struct itme_plan *plan, struct itme_cursor *c)
 	} while (ok && (ino || more) && !READ_ONCE(fs->stopping));
 }
 
+/* It may have been removed or replaced meanwhile, its number is of no use here. */
+static void execute(struct itme_plan *plan)
+{
+	bool listed;
+
+	spin_lock(&plan->fs->lock);
+	listed = !list_empty(&plan->node);
+	if (listed)
+		drop(plan);
+	spin_unlock(&plan->fs->lock);
+	if (listed)
+		itme_plan_put(plan);
+}
+
 static void plan_work(struct work_struct *work)
 {
 	struct itme_plan *plan = container_of(work, struct itme_plan, work);
 	struct itme_fs *fs = plan->fs;
 
+	if (READ_ONCE(plan->condemned))
+		execute(plan);
 	for (int i = 0; i < ITME_CURSORS; i++)
 		read_ahead(plan, &plan->cursors.cursor[i]);
 	itme_plan_put(plan);
@@ -429,9 +521,12 @@ static void kick(struct itme_plan *plan)
 static void moved(struct itme_plan *plan, struct itme_cursor *c, u32 from)
 {
 	u32 last = c->pos ? c->pos - 1 : plan->seq.length - 1;
+	u32 stage = itme_sequence_at(&plan->seq, last)->stage;
 	u32 now = itme_now();
 
-	plan->stage = itme_sequence_at(&plan->seq, last)->stage;
+	if (stage != plan->stage || c->pos < from)
+		itme_event_stage(plan->id, stage);
+	plan->stage = stage;
 	if (c->pos >= from)
 		return;
 	plan->passes++;
@@ -439,12 +534,74 @@ static void moved(struct itme_plan *plan, struct itme_cursor *c, u32 from)
 	plan->passed = now;
 }
 
+static bool names(const struct itme_plan *plan, u32 object)
+{
+	u32 low = 0, high = plan->seq.nr_runs;
+
+	while (low < high) {
+		u32 mid = low + (high - low) / 2;
+
+		if (plan->seq.keys[mid].key >> 32 < object)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < plan->seq.nr_runs && plan->seq.keys[low].key >> 32 == object;
+}
+
+/*
+ * Is this the use that was to come next? What lies between must be in memory and in
+ * use already, as otherwise its use would have been seen; but for threads that share
+ * the work.
+ */
+static bool in_order(struct itme_plan *plan, const struct itme_cursor *c)
+{
+	const struct itme_sequence *seq = &plan->seq;
+	u32 back = min_t(u32, c->skipped, LOOK_MAX) + 1;
+	u32 missed = 0;
+
+	for (u32 i = back; i > 1; i--) {
+		u32 pos = c->pos >= i ? c->pos - i : c->pos + (seq->length - i);
+		const struct itme_run *run = itme_sequence_at(seq, pos);
+		struct itme_inode *ino = xa_load(&plan->fs->objects, run->object);
+		const struct itme_chunk *chunk;
+
+		if (!ino)
+			continue;
+		chunk = &ino->chunks[run->start + (pos - run->at)];
+		missed += chunk->state == ITME_ABSENT || chunk->flags & ITME_C_UNTOUCHED;
+	}
+	return missed <= THREADS;
+}
+
+/* A plan that was learned is trusted once it has been right, dropped once it is wrong. */
+static void judge(struct itme_plan *plan, bool fits)
+{
+	if (fits)
+		plan->fits++;
+	else
+		plan->misses++;
+	if (plan->fits + plan->misses > JUDGE_TOUCHES) {
+		plan->fits /= 2;
+		plan->misses /= 2;
+	}
+	if (plan->cursors.score == ITME_FIT_MAX && !plan->trusted) {
+		plan->trusted = true;
+		balance(plan->fs);
+	}
+	if (plan->learned && plan->misses >= MISSES_MIN && plan->misses > plan->fits) {
+		WRITE_ONCE(plan->condemned, true);
+		itme_learn_again(plan->fs, plan->learned);
+		kick(plan);
+	}
+}
+
 /**
  * itme_plan_touch - a chunk is used for the first time since it was read
  * @ino: file
  * @idx: chunk
  *
- * Under fs->lock.
+ * Under fs->lock, in the context of the process.
  *
  * Return: true when a plan reads ahead for it, so that nobody else has to
  */
@@ -453,24 +610,39 @@ bool itme_plan_touch(struct itme_inode *ino, u32 idx)
 	struct itme_fs *fs = ino->fs;
 	struct itme_plan *plan;
 	bool followed = false;
+	bool known = false;
 
 	lockdep_assert_held(&fs->lock);
-	if (!ino->planned)
+	if (!ino->planned) {
+		itme_learn_touch(ino, idx);
 		return false;
+	}
 	list_for_each_entry(plan, &fs->plans, node) {
-		u32 from[ITME_CURSORS], score = plan->cursors.score;
+		u32 from[ITME_CURSORS];
 		struct itme_cursor *c;
+		enum itme_fit fit;
+		bool fits, believed = false;
 
+		if (plan->condemned || !names(plan, ino->id))
+			continue;
 		for (int i = 0; i < ITME_CURSORS; i++)
 			from[i] = plan->cursors.cursor[i].pos;
-		c = itme_cursors_touch(&plan->cursors, &plan->seq, ino->id, idx);
-		plan->jumps += plan->cursors.score < score;
-		if (!c)
+		fit = itme_cursors_touch(&plan->cursors, &plan->seq, ino->id, idx, &c);
+		fits = fit == ITME_FIT_LATE || (fit == ITME_FIT_EXPECTED && in_order(plan, c));
+		known |= fit != ITME_FIT_UNKNOWN || plan->learned;
+		plan->jumps += !fits;
+		if (fit != ITME_FIT_UNKNOWN)
+			believed = itme_cursors_judge(&plan->cursors, c, fits);
+		judge(plan, fits);
+		if (!believed)
 			continue;
-		moved(plan, c, from[c - plan->cursors.cursor]);
+		if (fit == ITME_FIT_EXPECTED)
+			moved(plan, c, from[c - plan->cursors.cursor]);
 		kick(plan);
 		followed = true;
 	}
+	if (!known)
+		itme_learn_touch(ino, idx);
 	return followed;
 }
 
@@ -495,6 +667,7 @@ int itme_plan_step(struct itme_fs *fs, u32 id, u32 stage)
 		itme_cursors_step(&plan->cursors, &plan->seq,
 				  itme_sequence_stage(&plan->seq, stage));
 		plan->stage = stage;
+		itme_event_stage(id, stage);
 		kick(plan);
 	}
 	spin_unlock(&fs->lock);
@@ -541,7 +714,8 @@ enum itme_class itme_plan_class(struct itme_inode *ino, u32 idx, u32 *cycle)
 		return class;
 	spin_lock(&fs->lock);
 	list_for_each_entry(plan, &fs->plans, node) {
-		if (!itme_sequence_find(&plan->seq, ino->id, idx, 0, plan->seq.length, &distance))
+		if (!plan->trusted ||
+		    !itme_sequence_find(&plan->seq, ino->id, idx, 0, plan->seq.length, &distance))
 			continue;
 		*cycle = plan->cycle;
 		class = ITME_CLASS_STREAM;

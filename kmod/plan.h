@@ -26,6 +26,7 @@ struct itme_inode;
 
 #define ITME_PLANS_MAX		64
 #define ITME_PLAN_RUNS_MAX	65536
+#define ITME_PLAN_NAME_MAX	63
 
 /**
  * enum itme_class - where a chunk belongs
@@ -48,16 +49,23 @@ enum itme_class {
  * @work: reads ahead
  * @fs: file system
  * @id: number; 0 while it is in no list
+ * @name: for who looks at it; may be empty
+ * @room: of @seq, for runs
  * @seq: what is used when, constant once the plan is in the list
  * @stages: of @seq
  * @pages: of all its chunks, counted once a use; constant, too
  * @lookahead: pages to be ahead at most; 0 as many as the ring has room for
  * @budget: pages of DRAM for what stays; 0 a fair share
+ * @learned: process that it was learned from, 0 when somebody has set it
  * @cursors: who goes through it, under fs->lock, as all below
  * @share: of its chunks that stay, by tier, in 1/2^32
  * @stage: entered last
  * @passes: times that a cursor came to the end
- * @jumps: touches that were not expected
+ * @trusted: it says what stays: has been set, or has proven right
+ * @condemned: to be dropped
+ * @fits: touches that were expected, halved now and then
+ * @misses: touches that were not, halved with @fits
+ * @jumps: all that were not
  * @passed: when a pass ended last, 1/ITME_HZ s
  * @cycle: time of the last pass, 1/ITME_HZ s; 0 not known yet
  */
@@ -67,14 +75,21 @@ struct itme_plan {
 	struct work_struct work;
 	struct itme_fs *fs;
 	u32 id;
+	char name[ITME_PLAN_NAME_MAX + 1];
+	u32 room;
 	struct itme_sequence seq;
 	u32 stages;
 	u64 pages;
 	u64 lookahead;
 	u64 budget;
+	pid_t learned;
 	struct itme_cursors cursors;
 	u64 share[2];
 	u32 stage;
+	bool trusted;
+	bool condemned;
+	u32 fits;
+	u32 misses;
 	u64 passes;
 	u64 jumps;
 	u32 passed;
@@ -82,7 +97,10 @@ struct itme_plan {
 };
 
 struct itme_plan *itme_plan_alloc(struct itme_fs *fs, u32 max_runs);
+int itme_plan_reserve(struct itme_plan *plan);
 int itme_plan_add(struct itme_plan *plan, u32 stage, u32 object, u64 offset, u64 length);
+void itme_plan_add_chunk(struct itme_plan *plan, u32 object, u32 idx);
+void itme_plan_extend(struct itme_plan *plan);
 int itme_plan_install(struct itme_plan *plan, u32 *id);
 void itme_plan_put(struct itme_plan *plan);
 int itme_plan_remove(struct itme_fs *fs, u32 id);
@@ -95,5 +113,11 @@ enum itme_class itme_plan_class(struct itme_inode *ino, u32 idx, u32 *cycle);
 void itme_plan_missed(struct itme_inode *ino, u32 idx);
 void itme_plans_balance(struct itme_fs *fs);
 void itme_plans_forget(struct itme_fs *fs, u32 object);
+
+/* learn.c */
+int itme_learn_start(struct itme_fs *fs);
+void itme_learn_stop(struct itme_fs *fs);
+void itme_learn_touch(struct itme_inode *ino, u32 idx);
+void itme_learn_again(struct itme_fs *fs, pid_t tgid);
 
 #endif /* ITME_PLAN_H */

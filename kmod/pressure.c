@@ -14,6 +14,7 @@
 #include <linux/shrinker.h>
 #include <linux/swap.h>
 
+#include "event.h"
 #include "itme.h"
 
 /* A part of main is looked at each time, this often. */
@@ -96,6 +97,7 @@ static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
 	long before = atomic_long_read(&fs->evict_done);
 	long done;
 
+	itme_event_pressure((u64)sc->nr_to_scan << PAGE_SHIFT);
 	kick(fs, sc->nr_to_scan);
 	if (!current_is_kswapd())
 		wait_event_timeout(fs->pages_wait,

@@ -89,4 +89,6 @@ void itme_query_object(struct itme_inode *ino, struct itme_object *obj)
 	if (i_size_read(lower) != i_size_read(&ino->vfs) ||
 	    !timespec64_equal(&mtime, &ino->lower_mtime))
 		obj->flags |= ITME_OBJECT_CHANGED;
+	if (!READ_ONCE(ino->linked))
+		obj->flags |= ITME_OBJECT_REMOVED;
 }

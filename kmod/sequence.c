@@ -204,8 +204,7 @@ static void advance(struct itme_cursor *c, const struct itme_sequence *seq, u32 
 
 	c->pos = wrap(seq, (u64)c->pos + used);
 	c->lead = c->lead > used ? c->lead - used : 0;
-	if (c->run < RUN_MAX)
-		c->run++;
+	c->skipped = distance;
 }
 
 static struct itme_cursor *oldest(struct itme_cursors *all)
@@ -270,16 +269,17 @@ static struct itme_cursor *passed(struct itme_cursors *all, const struct itme_se
  * @seq: sequence
  * @object: number of the file
  * @idx: chunk
+ * @cursor: set to the one that has come here, NULL for ITME_FIT_UNKNOWN
  *
- * Who does not fit into the sequence for long is not read ahead for: after a jump to
- * elsewhere what follows is believed at once if jumps are rare, else from the second
- * touch in order on.
+ * Whether a touch that was expected really says that the sequence is being followed,
+ * the caller has to judge: of what lies between, all must be in memory and in use.
  *
- * Return: the cursor that has moved, to be read ahead for, or NULL
+ * Return: how the touch fits
  */
-struct itme_cursor *itme_cursors_touch(struct itme_cursors *all, const struct itme_sequence *seq,
-				       u32 object, u32 idx)
+enum itme_fit itme_cursors_touch(struct itme_cursors *all, const struct itme_sequence *seq,
+				 u32 object, u32 idx, struct itme_cursor **cursor)
 {
+	enum itme_fit fit = ITME_FIT_EXPECTED;
 	struct itme_cursor *c;
 	u32 distance;
 
@@ -289,23 +289,47 @@ struct itme_cursor *itme_cursors_touch(struct itme_cursors *all, const struct it
 		advance(c, seq, distance);
 	} else {
 		c = passed(all, seq, object, idx);
-		if (!c && !itme_sequence_find(seq, object, idx, 0, seq->length, &distance))
-			return NULL;
-		if (!c) {
-			/* To begin is no jump. */
-			if (all->clock > 1)
-				all->score -= all->score < ITME_FIT_TRUST ? all->score :
-									    ITME_FIT_TRUST;
-			c = oldest(all);
-			*c = (struct itme_cursor){ .used = all->clock };
-			advance(c, seq, distance);
-			return all->score >= ITME_FIT_TRUST ? c : NULL;
-		}
+		fit = ITME_FIT_LATE;
 	}
+	if (!c && itme_sequence_find(seq, object, idx, 0, seq->length, &distance)) {
+		c = oldest(all);
+		*c = (struct itme_cursor){ .run = 1 };
+		advance(c, seq, distance);
+		fit = ITME_FIT_JUMP;
+	}
+	*cursor = c;
+	if (!c)
+		return ITME_FIT_UNKNOWN;
 	c->used = all->clock;
-	if (all->score < ITME_FIT_MAX)
-		all->score++;
-	return c->run >= RUN_TRUST || all->score >= ITME_FIT_TRUST ? c : NULL;
+	return fit;
+}
+
+/**
+ * itme_cursors_judge - how far is a cursor to be believed?
+ * @all: cursors
+ * @cursor: that has moved
+ * @fits: it was used as the sequence says
+ *
+ * After a jump to elsewhere what follows is believed at once if jumps are rare, else
+ * from the second touch in order on: who does something else altogether is not read
+ * ahead for.
+ *
+ * Return: true when it is to be read ahead for
+ */
+bool itme_cursors_judge(struct itme_cursors *all, struct itme_cursor *cursor, bool fits)
+{
+	if (fits) {
+		if (all->score < ITME_FIT_MAX)
+			all->score++;
+		if (cursor->run < RUN_MAX)
+			cursor->run++;
+	} else {
+		/* To begin is no jump. */
+		if (all->clock > 1)
+			all->score -= all->score < ITME_FIT_TRUST ? all->score : ITME_FIT_TRUST;
+		cursor->run = 1;
+	}
+	return cursor->run >= RUN_TRUST || all->score >= ITME_FIT_TRUST;
 }
 
 /**

@@ -60,12 +60,14 @@ struct itme_sequence {
  * @lead: uses from there on that have been read ahead or need not be
  * @used: when last moved, by the clock of the cursors
  * @run: touches in order, saturating; 0 when there is no cursor here
+ * @skipped: uses that the last touch has passed over
  */
 struct itme_cursor {
 	u32 pos;
 	u32 lead;
 	u32 used;
 	u32 run;
+	u32 skipped;
 };
 
 /**
@@ -84,14 +86,29 @@ struct itme_cursors {
 /* From here on what comes next is believed, also after a jump. */
 #define ITME_FIT_TRUST	4
 
+/**
+ * enum itme_fit - how a touch fits a sequence
+ * @ITME_FIT_UNKNOWN: the chunk is not in it
+ * @ITME_FIT_JUMP: it is, elsewhere than expected
+ * @ITME_FIT_EXPECTED: it came where it was expected, or not long after
+ * @ITME_FIT_LATE: just before: a thread that is later than the others
+ */
+enum itme_fit {
+	ITME_FIT_UNKNOWN,
+	ITME_FIT_JUMP,
+	ITME_FIT_EXPECTED,
+	ITME_FIT_LATE,
+};
+
 int itme_sequence_build(struct itme_sequence *seq);
 bool itme_sequence_find(const struct itme_sequence *seq, u32 object, u32 idx, u32 from, u32 window,
 			u32 *distance);
 const struct itme_run *itme_sequence_at(const struct itme_sequence *seq, u32 pos);
 u32 itme_sequence_stage(const struct itme_sequence *seq, u32 stage);
 u32 itme_sequence_ahead(const struct itme_sequence *seq, const struct itme_cursor *cursor);
-struct itme_cursor *itme_cursors_touch(struct itme_cursors *all, const struct itme_sequence *seq,
-				       u32 object, u32 idx);
+enum itme_fit itme_cursors_touch(struct itme_cursors *all, const struct itme_sequence *seq,
+				 u32 object, u32 idx, struct itme_cursor **cursor);
+bool itme_cursors_judge(struct itme_cursors *all, struct itme_cursor *cursor, bool fits);
 struct itme_cursor *itme_cursors_step(struct itme_cursors *all, const struct itme_sequence *seq,
 				      u32 pos);
 bool itme_cursors_missed(struct itme_cursors *all, const struct itme_sequence *seq, u32 object,

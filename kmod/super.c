@@ -10,6 +10,7 @@
 #include <linux/statfs.h>
 
 #include "itme.h"
+#include "netlink.h"
 
 enum {
 	OPT_DRAM,
@@ -187,6 +188,7 @@ static void free_fs(struct itme_fs *fs)
 		destroy_workqueue(fs->hint_wq);
 	if (fs->heat_wq)
 		destroy_workqueue(fs->heat_wq);
+	itme_learn_stop(fs);
 	if (fs->plan_wq)
 		destroy_workqueue(fs->plan_wq);
 	if (fs->done_wq)
@@ -220,7 +222,7 @@ static struct itme_fs *alloc_fs(void)
 	fs->plan_wq = alloc_workqueue("itme_plan", WQ_UNBOUND | WQ_HIGHPRI, 0);
 	fs->done_wq = alloc_workqueue("itme_done", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
 	if (!fs->demand_wq || !fs->prefetch_wq || !fs->hint_wq ||
-	    !fs->heat_wq || !fs->plan_wq || !fs->done_wq) {
+	    !fs->heat_wq || !fs->plan_wq || !fs->done_wq || itme_learn_start(fs)) {
 		free_fs(fs);
 		return NULL;
 	}
@@ -327,7 +329,10 @@ static int itme_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_root = d_make_root(root);
 	if (!sb->s_root)
 		return -ENOMEM;
-	return itme_pressure_start(fs);
+	err = itme_pressure_start(fs);
+	if (!err)
+		itme_netlink_start(fs);
+	return err;
 }
 
 static u64 budget_bytes(int tier)
@@ -439,6 +444,7 @@ static int itme_init_fs_context(struct fs_context *fc)
 
 static void stop(struct itme_fs *fs)
 {
+	itme_netlink_stop(fs);
 	WRITE_ONCE(fs->stopping, true);
 	/* Pairs with the barrier in itme_fs_get(). */
 	smp_mb();
@@ -447,6 +453,7 @@ static void stop(struct itme_fs *fs)
 	wait_event_idle(fs->inflight_wait, !atomic_read(&fs->inflight));
 	/* Whoever asks for pressure's workers holds an inflight, so not before. */
 	itme_pressure_stop(fs);
+	itme_nl_plans_drop();
 	itme_plans_drop(fs);
 	itme_inode_drop_all(fs);
 }

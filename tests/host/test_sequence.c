@@ -50,7 +50,12 @@ static int build(void)
 
 static struct itme_cursor *touch(u32 pos)
 {
-	return itme_cursors_touch(&all, &seq, flat[pos].object, flat[pos].idx);
+	struct itme_cursor *c;
+	enum itme_fit fit;
+
+	fit = itme_cursors_touch(&all, &seq, flat[pos].object, flat[pos].idx, &c);
+	CHECK(fit != ITME_FIT_UNKNOWN && c);
+	return itme_cursors_judge(&all, c, fit != ITME_FIT_JUMP) ? c : NULL;
 }
 
 static void building(void)
@@ -199,9 +204,11 @@ static void skips(void)
 	c = touch(0);
 	CHECK(c && c->pos == 1);
 	/* What is in no plan is nobody's. */
-	CHECK(!itme_cursors_touch(&all, &seq, 7, 0));
-	CHECK(!itme_cursors_touch(&all, &seq, 1, 1000));
-	CHECK(touch(1) == c);
+	CHECK(itme_cursors_touch(&all, &seq, 7, 0, &c) == ITME_FIT_UNKNOWN && !c);
+	CHECK(itme_cursors_touch(&all, &seq, 1, 1000, &c) == ITME_FIT_UNKNOWN && !c);
+	c = &all.cursor[2];
+	CHECK(itme_cursors_touch(&all, &seq, 1, 1, &c) == ITME_FIT_EXPECTED);
+	CHECK(c && touch(2) == c);
 }
 
 static void two_at_once(void)
@@ -319,7 +326,8 @@ static void anything(void)
 				itme_cursors_missed(&all, &seq, object, idx);
 				break;
 			default:
-				c = itme_cursors_touch(&all, &seq, object, idx);
+				if (itme_cursors_touch(&all, &seq, object, idx, &c))
+					itme_cursors_judge(&all, c, tap_random(2));
 			}
 			for (int i = 0; i < ITME_CURSORS; i++) {
 				CHECK(all.cursor[i].pos <= seq.length - cyclic);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: events: what listeners of the netlink family are told
+ *
+ * Whoever has something to tell puts it into a ring and goes on; a worker sends it. So
+ * no fault waits for a listener. When there are more than the ring holds, those are lost,
+ * counted, and the next one that is sent says so. Without a listener there is nothing.
+ */
+#ifndef ITME_EVENT_H
+#define ITME_EVENT_H
+
+#include <linux/types.h>
+
+struct itme_inode;
+struct itme_plan;
+
+/* From any context in which fs->lock may be taken, also with it held. */
+void itme_event_object_new(struct itme_inode *ino);
+void itme_event_object_gone(struct itme_inode *ino);
+void itme_event_object_mapped(struct itme_inode *ino);
+void itme_event_stage(u32 plan, u32 stage);
+void itme_event_stall(struct itme_inode *ino, u32 idx, u64 ns);
+void itme_event_pressure(u64 bytes);
+void itme_event_io_error(struct itme_inode *ino, u32 idx, int err);
+
+u64 itme_events_lost(void);
+void itme_events_reset(void);
+void itme_events_stop(void);
+
+#endif /* ITME_EVENT_H */
