@@ -136,7 +136,7 @@ static struct pending *begin_plan(struct itme_fs *fs, struct sk_buff *skb, struc
 	return p;
 }
 
-static int add_range(struct pending *p, struct nlattr *attr, struct netlink_ext_ack *extack)
+static int parse_range(struct pending *p, struct nlattr *attr, struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[ARRAY_SIZE(itme_range_nl_policy)];
 	u32 stage = p->stage, range = p->ranges, object;
@@ -200,7 +200,7 @@ static int begin_stage(struct pending *p, struct nlattr *attr, struct nlattr *in
 	return 0;
 }
 
-static int add_stage(struct pending *p, struct nlattr *attr, struct netlink_ext_ack *extack)
+static int parse_stage(struct pending *p, struct nlattr *attr, struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[ARRAY_SIZE(itme_stage_nl_policy)];
 	struct nlattr *range;
@@ -216,7 +216,7 @@ static int add_stage(struct pending *p, struct nlattr *attr, struct netlink_ext_
 		return -EINVAL;
 	}
 	nla_for_each_attr_type(range, ITME_A_STAGE_RANGE, nla_data(attr), nla_len(attr), rem) {
-		err = add_range(p, range, extack);
+		err = parse_range(p, range, extack);
 		if (err)
 			return err;
 		cond_resched();
@@ -247,14 +247,14 @@ static int install(struct pending *p, struct genl_info *info, u32 *id)
 	return err;
 }
 
-static int add_message(struct pending *p, struct genl_info *info)
+static int parse_message(struct pending *p, struct genl_info *info)
 {
 	struct nlattr *stage;
 	int rem, err;
 
 	nla_for_each_attr_type(stage, ITME_A_PLAN_STAGE, genlmsg_data(info->genlhdr),
 			       genlmsg_len(info->genlhdr), rem) {
-		err = add_stage(p, stage, info->extack);
+		err = parse_stage(p, stage, info->extack);
 		if (err)
 			return err;
 	}
@@ -303,7 +303,7 @@ int itme_nl_plan_set_doit(struct sk_buff *skb, struct genl_info *info)
 		err = PTR_ERR(p);
 	} else {
 		if (!err)
-			err = add_message(p, info);
+			err = parse_message(p, info);
 		if (!err && !more)
 			err = install(p, info, &id);
 		if (err || !more)

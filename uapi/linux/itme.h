@@ -166,6 +166,7 @@ struct itme_import {
 #define ITME_OBJECT_UNLINKED	(1U << 1)	/* the lower file has no name left  */
 #define ITME_OBJECT_CHANGED	(1U << 2)	/* the lower file's size or mtime is */
 						/* not that of the import           */
+#define ITME_OBJECT_REMOVED	(1U << 3)	/* not in the directory any more    */
 
 /**
  * struct itme_object - an imported file
