@@ -150,12 +150,14 @@ void itme_plan_extend(struct itme_plan *plan)
 /* Pages of all uses; what is not there has none. */
 static u64 count_pages(const struct itme_plan *plan)
 {
+	struct itme_inode *ino = NULL;
 	u64 pages = 0;
 
 	for (u32 i = 0; i < plan->seq.nr_runs; i++) {
 		const struct itme_run *run = &plan->seq.runs[i];
-		struct itme_inode *ino = xa_load(&plan->fs->objects, run->object);
 
+		if (!ino || ino->id != run->object)
+			ino = xa_load(&plan->fs->objects, run->object);
 		if (ino)
 			pages += (u64)run->nr << (ino->chunk_shift - PAGE_SHIFT);
 	}

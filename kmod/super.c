@@ -188,9 +188,9 @@ static void free_fs(struct itme_fs *fs)
 		destroy_workqueue(fs->hint_wq);
 	if (fs->heat_wq)
 		destroy_workqueue(fs->heat_wq);
-	itme_learn_stop(fs);
 	if (fs->plan_wq)
 		destroy_workqueue(fs->plan_wq);
+	itme_learn_stop(fs);
 	if (fs->done_wq)
 		destroy_workqueue(fs->done_wq);
 	xa_destroy(&fs->objects);
