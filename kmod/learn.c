@@ -14,6 +14,8 @@
 #include "itme.h"
 #include "record.h"
 
+/* Fewer uses are no pass: chance alone brings one again so soon. */
+#define PASS_MIN	64
 /* Touches that are not recorded after a plan has failed, doubled each time. */
 #define PAUSE_MIN	256
 #define PAUSE_MAX	(1U << 20)
@@ -116,6 +118,14 @@ static struct itme_learner *learner_of(struct itme_learn *learn, pid_t tgid, u32
 	return old;
 }
 
+/* No order, or not the one that was learned: try again later. */
+static void pause(struct itme_learner *l)
+{
+	l->pause = l->next_pause;
+	l->next_pause = min(2 * l->next_pause, PAUSE_MAX);
+	itme_record_clear(l->record);
+}
+
 static void busy(struct itme_learn *learn, struct itme_learner *l)
 {
 	if (!itme_fs_get(learn->fs))
@@ -147,8 +157,14 @@ void itme_learn_touch(struct itme_inode *ino, u32 idx)
 		l->pause--;
 		return;
 	}
-	if (!l->record || itme_record_use(l->record, ino->id, idx, &l->first))
+	if (!l->record) {
 		busy(learn, l);
+	} else if (itme_record_use(l->record, ino->id, idx, &l->first)) {
+		if (l->record->nr - l->first >= PASS_MIN)
+			busy(learn, l);
+		else
+			pause(l);
+	}
 }
 
 /**
@@ -164,10 +180,8 @@ void itme_learn_again(struct itme_fs *fs, pid_t tgid)
 	for (int i = 0; i < LEARNERS; i++) {
 		struct itme_learner *l = &fs->learn->learner[i];
 
-		if (l->state != LEARNER_RECORDS || l->tgid != tgid)
-			continue;
-		l->pause = l->next_pause;
-		l->next_pause = min(2 * l->next_pause, PAUSE_MAX);
+		if (l->state == LEARNER_RECORDS && l->tgid == tgid)
+			pause(l);
 	}
 }
 

@@ -20,11 +20,11 @@
 /* A pass that took longer says nothing about the next one, 1/ITME_HZ s. */
 #define CYCLE_MAX	(600 * ITME_HZ)
 /* Touches after which older ones count half. */
-#define JUDGE_TOUCHES	1024
+#define JUDGE_TOUCHES	128
 /* Threads that share the work, at most: so many uses may come out of order. */
 #define THREADS		8
-/* A plan that was learned is not dropped for less. */
-#define MISSES_MIN	32
+/* A plan that was learned is dropped for that many, if they are a quarter of all. */
+#define MISSES_MIN	16
 
 /**
  * itme_plan_alloc - begin a plan
@@ -591,7 +591,7 @@ static void judge(struct itme_plan *plan, bool fits)
 		plan->trusted = true;
 		balance(plan->fs);
 	}
-	if (plan->learned && plan->misses >= MISSES_MIN && plan->misses > plan->fits) {
+	if (plan->learned && plan->misses >= MISSES_MIN && 3 * plan->misses > plan->fits) {
 		WRITE_ONCE(plan->condemned, true);
 		itme_learn_again(plan->fs, plan->learned);
 		kick(plan);
