@@ -257,12 +257,17 @@ static void keep_reply(const void *attrs, size_t len, void *arg)
 	nl->reply_len = len;
 }
 
-int nl_do(struct nl *nl, struct nl_msg *m)
+int nl_request(struct nl *nl, struct nl_msg *m, uint16_t flags)
 {
-	int err = nl_send(nl, m, NLM_F_ACK);
+	int err = nl_send(nl, m, NLM_F_ACK | flags);
 
 	nl->reply_len = 0;
 	return err ?: answer(nl, keep_reply, nl);
+}
+
+int nl_do(struct nl *nl, struct nl_msg *m)
+{
+	return nl_request(nl, m, 0);
 }
 
 int nl_dump(struct nl *nl, struct nl_msg *m,

@@ -63,6 +63,7 @@ void nl_free(struct nl_msg *m);
 /* send a message as it is, but for number and length; frees it */
 int nl_send(struct nl *nl, struct nl_msg *m, uint16_t flags);
 /* one request and its answer; frees the message */
+int nl_request(struct nl *nl, struct nl_msg *m, uint16_t flags);
 int nl_do(struct nl *nl, struct nl_msg *m);
 /* one dump, @fn is called for each message; frees the message */
 int nl_dump(struct nl *nl, struct nl_msg *m,

@@ -1,0 +1,817 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The netlink family itme: what it says of tiers, objects and counters, who may
+ * change something, hints, and messages that are wrong.
+ */
+#include <linux/capability.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "fixture.h"
+#include "nl.h"
+
+#define NOBODY	65534
+#define MANY	2000
+
+FIXTURE(netlink) {};
+ITME_FIXTURE(netlink)
+
+/* a socket, or fail */
+#define OPEN(nl)	ASSERT_EQ(0, nl_open(nl))
+
+static uint32_t id_of(int fd)
+{
+	struct itme_object o = {};
+
+	return object(fd, &o) ? 0 : o.id;
+}
+
+/* one request with one attribute, or none where @type is 0 */
+static int ask(struct nl *nl, uint8_t cmd, uint16_t type, uint64_t v)
+{
+	struct nl_msg m;
+
+	nl_begin(&m, nl, cmd);
+	if (type)
+		nl_put_uint(&m, type, v);
+	return nl_do(nl, &m);
+}
+
+static int set_budget(struct nl *nl, uint32_t tier, uint64_t budget)
+{
+	struct nl_msg m;
+
+	nl_begin(&m, nl, ITME_CMD_TIER_SET);
+	nl_put_u32(&m, ITME_A_TIER_TIER, tier);
+	nl_put_uint(&m, ITME_A_TIER_BUDGET, budget);
+	return nl_do(nl, &m);
+}
+
+/* by number; a length of 0 is none given */
+static int hint(struct nl *nl, uint32_t id, uint64_t off, uint64_t len,
+		uint32_t advice, uint32_t tier)
+{
+	struct nl_msg m;
+
+	nl_begin(&m, nl, ITME_CMD_ADVISE);
+	nl_put_u32(&m, ITME_A_HINT_OBJECT, id);
+	nl_put_uint(&m, ITME_A_HINT_OFFSET, off);
+	if (len)
+		nl_put_uint(&m, ITME_A_HINT_LENGTH, len);
+	nl_put_u32(&m, ITME_A_HINT_ADVICE, advice);
+	if (tier != ANY)
+		nl_put_u32(&m, ITME_A_HINT_TIER, tier);
+	return nl_do(nl, &m);
+}
+
+static int hint_pid(struct nl *nl, pid_t pid, const void *p, uint64_t len,
+		    uint32_t advice)
+{
+	struct nl_msg m;
+
+	nl_begin(&m, nl, ITME_CMD_ADVISE);
+	nl_put_u32(&m, ITME_A_HINT_PID, pid);
+	nl_put_uint(&m, ITME_A_HINT_ADDRESS, (uintptr_t)p);
+	nl_put_uint(&m, ITME_A_HINT_LENGTH, len);
+	nl_put_u32(&m, ITME_A_HINT_ADVICE, advice);
+	return nl_do(nl, &m);
+}
+
+/* a user with these capabilities only, for good */
+static int become(uid_t uid, uint64_t caps)
+{
+	struct __user_cap_header_struct hdr = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {
+		{ .effective = caps, .permitted = caps },
+		{ .effective = caps >> 32, .permitted = caps >> 32 },
+	};
+
+	if (prctl(PR_SET_KEEPCAPS, 1) || setresuid(uid, uid, uid) ||
+	    syscall(SYS_capset, &hdr, data))
+		return -errno;
+	return 0;
+}
+
+struct count {
+	int nr;
+	uint32_t last;
+	bool ordered;
+	uint64_t sum;
+};
+
+static void count_objects(const void *attrs, size_t len, void *arg)
+{
+	struct count *c = arg;
+	uint32_t id = nl_uint(nl_find(attrs, len, ITME_A_OBJECT_ID, NULL));
+
+	c->ordered &= id > c->last;
+	c->last = id;
+	c->nr++;
+	c->sum += nl_uint(nl_find(attrs, len, ITME_A_OBJECT_SIZE, NULL));
+}
+
+static int dump_objects(struct nl *nl, struct count *c)
+{
+	struct nl_msg m;
+
+	*c = (struct count){ .ordered = true };
+	nl_begin(&m, nl, ITME_CMD_OBJECT_GET);
+	return nl_dump(nl, &m, count_objects, c);
+}
+
+static void count_all(const void *attrs, size_t len, void *arg)
+{
+	(void)attrs;
+	(void)len;
+	++*(int *)arg;
+}
+
+static int dump_count(struct nl *nl, uint8_t cmd)
+{
+	struct nl_msg m;
+	int nr = 0, err;
+
+	nl_begin(&m, nl, cmd);
+	err = nl_dump(nl, &m, count_all, &nr);
+	return err ?: nr;
+}
+
+TEST_F(netlink, without_a_mount)
+{
+	static const uint8_t dos[] = {
+		ITME_CMD_TIER_GET, ITME_CMD_TIER_SET, ITME_CMD_OBJECT_GET,
+		ITME_CMD_ADVISE, ITME_CMD_PLAN_SET, ITME_CMD_PLAN_GET,
+		ITME_CMD_PLAN_DEL, ITME_CMD_PLAN_STEP, ITME_CMD_STATS_GET,
+		ITME_CMD_CONFIG_GET, ITME_CMD_CONFIG_SET,
+	};
+	struct nl nl;
+
+	OPEN(&nl);
+	for (size_t i = 0; i < ARRAY_LEN(dos); i++) {
+		EXPECT_EQ(-ENODEV, ask(&nl, dos[i], 0, 0))
+			TH_LOG("command %u", dos[i]);
+		EXPECT_STREQ("no itmefs is mounted", nl.why);
+	}
+	EXPECT_EQ(-ENODEV, dump_count(&nl, ITME_CMD_TIER_GET));
+	EXPECT_EQ(-ENODEV, dump_count(&nl, ITME_CMD_OBJECT_GET));
+	EXPECT_EQ(-ENODEV, dump_count(&nl, ITME_CMD_PLAN_GET));
+	EXPECT_STREQ("no itmefs is mounted", nl.why);
+	/* the module can go while a socket is open */
+	nl_close(&nl);
+}
+
+TEST_F(netlink, tiers)
+{
+	struct itme_tier_info ti;
+	struct nl nl;
+
+	MOUNT("dram=16M");
+	OPEN(&nl);
+	ASSERT_EQ(0, ask(&nl, ITME_CMD_TIER_GET, ITME_A_TIER_TIER, DRAM));
+	ASSERT_EQ(0, tier_get(DRAM, &ti));
+	EXPECT_EQ(DRAM, nl_reply_uint(&nl, ITME_A_TIER_TIER));
+	EXPECT_EQ(16 * MIB, nl_reply_uint(&nl, ITME_A_TIER_BUDGET));
+	EXPECT_EQ(ti.capacity, nl_reply_uint(&nl, ITME_A_TIER_CAPACITY));
+	EXPECT_TRUE(nl_has(&nl, ITME_A_TIER_NODE));
+	EXPECT_EQ(2, dump_count(&nl, ITME_CMD_TIER_GET));
+
+	EXPECT_EQ(0, set_budget(&nl, DRAM, 24 * MIB));
+	ASSERT_EQ(0, tier_get(DRAM, &ti));
+	EXPECT_EQ(24 * MIB, ti.budget);
+	EXPECT_EQ(-EINVAL, set_budget(&nl, DRAM, 4 * MIB));
+	EXPECT_STREQ("the budget is below the minimum of 8M", nl.why);
+	EXPECT_EQ(-EINVAL, set_budget(&nl, DRAM, ti.capacity + CHUNK));
+	EXPECT_NE(0, nl.bad);
+	EXPECT_EQ(-EINVAL, set_budget(&nl, NVME, 16 * MIB));
+	EXPECT_STREQ("that tier is no memory", nl.why);
+	EXPECT_EQ(-ERANGE, ask(&nl, ITME_CMD_TIER_GET, ITME_A_TIER_TIER, 3));
+	EXPECT_EQ(-EINVAL, ask(&nl, ITME_CMD_TIER_GET, 0, 0));
+	EXPECT_STREQ("no tier given", nl.why);
+	EXPECT_EQ(-EINVAL, ask(&nl, ITME_CMD_TIER_SET, ITME_A_TIER_TIER, 0));
+	EXPECT_STREQ("no budget given", nl.why);
+	ASSERT_EQ(0, tier_get(DRAM, &ti));
+	EXPECT_EQ(24 * MIB, ti.budget);
+	nl_close(&nl);
+}
+
+TEST_F(netlink, an_object)
+{
+	struct nl nl;
+	struct nl_msg m;
+	uint32_t id;
+	void *p;
+	int fd;
+
+	MOUNT("dram=16M");
+	OPEN(&nl);
+	fd = import_open("f", 3 * CHUNK + PAGE, 1, 64 * KIB);
+	ASSERT_LE(0, fd);
+	id = id_of(fd);
+	ASSERT_EQ(0, check_read(fd, 0, CHUNK, 1));
+	p = map_ro(fd, 0, CHUNK);
+	ASSERT_NE(NULL, p);
+
+	ASSERT_EQ(0, ask(&nl, ITME_CMD_OBJECT_GET, ITME_A_OBJECT_ID, id));
+	EXPECT_STREQ("f", nl_data(nl_attr(&nl, ITME_A_OBJECT_NAME)));
+	EXPECT_EQ(3 * CHUNK + PAGE, nl_reply_uint(&nl, ITME_A_OBJECT_SIZE));
+	EXPECT_EQ(64 * KIB, nl_reply_uint(&nl, ITME_A_OBJECT_CHUNK_SIZE));
+	EXPECT_EQ(ITME_OBJECT_MAPPED, nl_reply_uint(&nl, ITME_A_OBJECT_FLAGS));
+	/* the mapping has the file open, too, but by the same description */
+	EXPECT_EQ(1, nl_reply_uint(&nl, ITME_A_OBJECT_OPENS));
+	EXPECT_LE(CHUNK, nl_reply_uint(&nl, ITME_A_OBJECT_DRAM));
+	EXPECT_EQ(0, nl_reply_uint(&nl, ITME_A_OBJECT_CXL));
+	EXPECT_EQ(3 * CHUNK + PAGE, nl_reply_uint(&nl, ITME_A_OBJECT_DRAM) +
+				    nl_reply_uint(&nl, ITME_A_OBJECT_NVME));
+
+	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
+	nl_put_str(&m, ITME_A_OBJECT_NAME, "f");
+	ASSERT_EQ(0, nl_do(&nl, &m));
+	EXPECT_EQ(id, nl_reply_uint(&nl, ITME_A_OBJECT_ID));
+	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
+	nl_put_str(&m, ITME_A_OBJECT_NAME, "g");
+	EXPECT_EQ(-ENOENT, nl_do(&nl, &m));
+	EXPECT_STREQ("there is no object of that name", nl.why);
+	EXPECT_EQ(-ENOENT, ask(&nl, ITME_CMD_OBJECT_GET, ITME_A_OBJECT_ID, id + 1));
+	EXPECT_EQ(-EINVAL, ask(&nl, ITME_CMD_OBJECT_GET, 0, 0));
+	EXPECT_STREQ("give either an id or a name", nl.why);
+
+	/* it is there as long as somebody has it, but has no name */
+	ASSERT_EQ(0, file_unlink("f"));
+	ASSERT_EQ(0, ask(&nl, ITME_CMD_OBJECT_GET, ITME_A_OBJECT_ID, id));
+	EXPECT_EQ(ITME_OBJECT_MAPPED | ITME_OBJECT_REMOVED,
+		  nl_reply_uint(&nl, ITME_A_OBJECT_FLAGS));
+	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
+	nl_put_str(&m, ITME_A_OBJECT_NAME, "f");
+	EXPECT_EQ(-ENOENT, nl_do(&nl, &m));
+	munmap(p, CHUNK);
+	close(fd);
+	EXPECT_TRUE(POLL(ask(&nl, ITME_CMD_OBJECT_GET, ITME_A_OBJECT_ID, id) ==
+			 -ENOENT, 10));
+	nl_close(&nl);
+}
+
+TEST_F(netlink, counters)
+{
+	struct itme_stats s;
+	struct nl nl;
+	int fd;
+
+	MOUNT("dram=16M");
+	OPEN(&nl);
+	fd = import_open("f", 3 * CHUNK, 1, 0);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, check_read(fd, 0, 3 * CHUNK, 1));
+	ASSERT_EQ(0, stats_all(&s));
+	ASSERT_EQ(0, ask(&nl, ITME_CMD_STATS_GET, 0, 0));
+	EXPECT_EQ(s.read_bytes, nl_reply_uint(&nl, ITME_A_STATS_READ_BYTES));
+	EXPECT_EQ(s.demand_bytes, nl_reply_uint(&nl, ITME_A_STATS_DEMAND_BYTES));
+	EXPECT_EQ(s.prefetch_used_bytes,
+		  nl_reply_uint(&nl, ITME_A_STATS_PREFETCH_USED_BYTES));
+	EXPECT_EQ(s.stalls, nl_reply_uint(&nl, ITME_A_STATS_STALLS));
+	EXPECT_EQ(0, nl_reply_uint(&nl, ITME_A_STATS_EVENTS_LOST));
+	ASSERT_EQ(0, stats_file(fd, &s));
+	ASSERT_EQ(0, ask(&nl, ITME_CMD_STATS_GET, ITME_A_STATS_OBJECT, id_of(fd)));
+	EXPECT_EQ(s.read_bytes, nl_reply_uint(&nl, ITME_A_STATS_READ_BYTES));
+	EXPECT_FALSE(nl_has(&nl, ITME_A_STATS_EVENTS_LOST));
+	EXPECT_EQ(-ENOENT, ask(&nl, ITME_CMD_STATS_GET, ITME_A_STATS_OBJECT, 77));
+	EXPECT_STREQ("there is no object 77", nl.why);
+	nl_close(&nl);
+}
+
+struct churn {
+	int lower;
+	bool stop;
+	long changes;
+};
+
+static void *churn(void *arg)
+{
+	struct churn *c = arg;
+	char name[32];
+
+	while (!__atomic_load_n(&c->stop, __ATOMIC_RELAXED)) {
+		snprintf(name, sizeof(name), "x%ld", c->changes++ % 10);
+		if (import_fd(name, c->lower, 64 * KIB))
+			return "import";
+		if (file_unlink(name))
+			return "unlink";
+	}
+	return NULL;
+}
+
+/* Every file that is there all the time is seen once, whatever others do. */
+TEST_F_TIMEOUT(netlink, dump_of_many, 300)
+{
+	struct churn c = {};
+	int interrupted = 0, i;
+	struct count n;
+	char name[32];
+	struct nl nl;
+	pthread_t t;
+	void *ret;
+
+	MOUNT("dram=16M");
+	OPEN(&nl);
+	c.lower = lower(PAGE, 1);
+	ASSERT_LE(0, c.lower);
+	for (i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "a-name-of-usual-length-%d", i);
+		ASSERT_EQ(0, import_fd(name, c.lower, 64 * KIB));
+	}
+	ASSERT_EQ(0, dump_objects(&nl, &n));
+	EXPECT_EQ(MANY, n.nr);
+	EXPECT_TRUE(n.ordered);
+	EXPECT_EQ(MANY * PAGE, n.sum);
+	EXPECT_FALSE(nl.interrupted);
+
+	ASSERT_EQ(0, pthread_create(&t, NULL, churn, &c));
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(0, dump_objects(&nl, &n));
+		EXPECT_LE(MANY, n.nr);
+		EXPECT_TRUE(n.ordered);
+		interrupted += nl.interrupted;
+	}
+	__atomic_store_n(&c.stop, true, __ATOMIC_RELAXED);
+	pthread_join(t, &ret);
+	EXPECT_EQ(NULL, ret);
+	EXPECT_LT(0, interrupted);
+	ASSERT_EQ(0, dump_objects(&nl, &n));
+	EXPECT_EQ(MANY, n.nr);
+	EXPECT_FALSE(nl.interrupted);
+	nl_close(&nl);
+}
+
+TEST_F(netlink, hints)
+{
+	struct nl nl;
+	uint32_t id;
+	int fd;
+
+	MOUNT("dram=24M");
+	OPEN(&nl);
+	fd = import_open("f", 6 * CHUNK, 1, 0);
+	ASSERT_LE(0, fd);
+	id = id_of(fd);
+	ASSERT_EQ(0, hint(&nl, id, 0, 0, ITME_ADVICE_WILLNEED, ANY));
+	EXPECT_EQ(6 * CHUNK, nl_reply_uint(&nl, ITME_A_HINT_DONE));
+	EXPECT_FALSE(nl_has(&nl, ITME_A_HINT_NEXT));
+	EXPECT_TRUE(POLL(resident(fd, 0, 0) == 6 * CHUNK, 20));
+	ASSERT_EQ(0, hint(&nl, id, CHUNK, 2 * CHUNK, ITME_ADVICE_PAGEOUT, ANY));
+	EXPECT_EQ(2 * CHUNK, nl_reply_uint(&nl, ITME_A_HINT_DONE));
+	EXPECT_EQ(4 * CHUNK, resident(fd, 0, 0));
+	ASSERT_EQ(0, hint(&nl, id, CHUNK, 2 * CHUNK, ITME_ADVICE_PIN, DRAM));
+	EXPECT_EQ(2 * CHUNK, tier_pinned(DRAM));
+	EXPECT_EQ(6 * CHUNK, resident(fd, 0, 0));
+	/* again is no error, more than fits is, and pins nothing */
+	ASSERT_EQ(0, hint(&nl, id, CHUNK, 2 * CHUNK, ITME_ADVICE_PIN, DRAM));
+	EXPECT_EQ(0, set_budget(&nl, DRAM, 12 * MIB));
+	EXPECT_EQ(-ENOSPC, hint(&nl, id, 0, 0, ITME_ADVICE_PIN, ANY));
+	EXPECT_EQ(2 * CHUNK, tier_pinned(DRAM));
+	ASSERT_EQ(0, hint(&nl, id, 4 * CHUNK, CHUNK, ITME_ADVICE_PIN, ANY));
+	EXPECT_EQ(-EBUSY, set_budget(&nl, DRAM, 8 * MIB));
+	EXPECT_STREQ("what is held of the tier cannot leave", nl.why);
+	ASSERT_EQ(0, hint(&nl, id, 0, 0, ITME_ADVICE_UNPIN, ANY));
+	EXPECT_EQ(0, tier_pinned(DRAM));
+	ASSERT_EQ(0, hint(&nl, id, 0, 0, ITME_ADVICE_COLD, ANY));
+	ASSERT_EQ(0, hint(&nl, id, 0, CHUNK, ITME_ADVICE_HOT, ANY));
+	EXPECT_EQ(CHUNK, nl_reply_uint(&nl, ITME_A_HINT_DONE));
+	EXPECT_TRUE(POLL(resident(fd, 0, CHUNK) == CHUNK, 20));
+	EXPECT_EQ(0, check_read(fd, 0, 6 * CHUNK, 1));
+
+	EXPECT_EQ(-ENOENT, hint(&nl, id + 1, 0, 0, ITME_ADVICE_COLD, ANY));
+	EXPECT_EQ(-EINVAL, hint(&nl, id, 6 * CHUNK, 0, ITME_ADVICE_COLD, ANY));
+	EXPECT_STREQ("the range begins after the end of the file", nl.why);
+	EXPECT_EQ(-EINVAL, hint(&nl, id, PAGE, UINT64_MAX, ITME_ADVICE_COLD, ANY));
+	EXPECT_STREQ("the range overflows", nl.why);
+	EXPECT_EQ(-EINVAL, hint(&nl, id, 0, 0, ITME_ADVICE_COLD, DRAM));
+	EXPECT_STREQ("that advice is not for that tier", nl.why);
+	EXPECT_EQ(-EINVAL, hint(&nl, id, 0, 0, ITME_ADVICE_PIN, NVME));
+	EXPECT_EQ(-ERANGE, hint(&nl, id, 0, 0, ITME_ADVICE_NR, ANY));
+	EXPECT_EQ(-ERANGE, hint(&nl, 0, 0, 0, ITME_ADVICE_COLD, ANY));
+	EXPECT_EQ(-EINVAL, ask(&nl, ITME_CMD_ADVISE, ITME_A_HINT_OBJECT, id));
+	EXPECT_STREQ("no advice given", nl.why);
+	EXPECT_EQ(-EINVAL, ask(&nl, ITME_CMD_ADVISE, ITME_A_HINT_ADVICE, 0));
+	EXPECT_STREQ("give either an object or a pid and an address", nl.why);
+	nl_close(&nl);
+}
+
+/* More than a request has time for: it says where to go on. */
+TEST_F(netlink, long_hint)
+{
+	uint64_t off = 0, done = 0, rounds = 0;
+	struct nl nl;
+	uint32_t id;
+	int fd;
+
+	MOUNT("dram=128M");
+	OPEN(&nl);
+	fd = import_open("f", 48 * CHUNK, 1, 64 * KIB);
+	ASSERT_LE(0, fd);
+	id = id_of(fd);
+	do {
+		ASSERT_EQ(0, hint(&nl, id, off, 0, ITME_ADVICE_PIN, ANY))
+			TH_LOG("%s", nl.why);
+		done += nl_reply_uint(&nl, ITME_A_HINT_DONE);
+		off = nl_reply_uint(&nl, ITME_A_HINT_NEXT);
+		rounds++;
+	} while (off && rounds < 10000);
+	EXPECT_EQ(0, off);
+	EXPECT_EQ(48 * CHUNK, done);
+	EXPECT_EQ(48 * CHUNK, tier_pinned(DRAM));
+	printf("# %llu rounds\n", (unsigned long long)rounds);
+	nl_close(&nl);
+}
+
+struct holder {
+	int fd;
+	int pipe[2];
+	void *map;
+};
+
+/* maps the file, tells where, and stays */
+static int hold(void *arg)
+{
+	struct holder *h = arg;
+	char *p = map_ro(h->fd, 0, 4 * CHUNK);
+
+	if (!p || touch(p) || write(h->pipe[1], &p, sizeof(p)) != sizeof(p))
+		return 1;
+	pause();
+	return 0;
+}
+
+static int look_at_other(void *arg)
+{
+	struct holder *h = arg;
+	struct nl nl;
+	pid_t parent = getppid();
+	int err;
+
+	if (become(NOBODY, 1ULL << CAP_NET_ADMIN) || nl_open(&nl))
+		return 1;
+	err = hint_pid(&nl, parent, h->map, CHUNK, ITME_ADVICE_WILLNEED);
+	if (err != -EPERM || !strstr(nl.why, "ptrace"))
+		return 2;
+	/* its own it may */
+	prctl(PR_SET_DUMPABLE, 1);
+	h->map = map_ro(h->fd, 0, CHUNK);
+	err = hint_pid(&nl, getpid(), h->map, CHUNK, ITME_ADVICE_WILLNEED);
+	return err ? 3 : 0;
+}
+
+TEST_F(netlink, hints_by_process)
+{
+	struct holder h;
+	struct nl nl;
+	void *p, *anon;
+	pid_t pid;
+
+	MOUNT("dram=24M");
+	OPEN(&nl);
+	h.fd = import_open("f", 4 * CHUNK, 1, 0);
+	ASSERT_LE(0, h.fd);
+	ASSERT_EQ(0, pipe(h.pipe));
+	pid = spawn(hold, &h);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ((ssize_t)sizeof(p), read(h.pipe[0], &p, sizeof(p)));
+
+	ASSERT_EQ(0, hint_pid(&nl, pid, (char *)p + CHUNK, 2 * CHUNK,
+			      ITME_ADVICE_WILLNEED)) TH_LOG("%s", nl.why);
+	EXPECT_EQ(2 * CHUNK, nl_reply_uint(&nl, ITME_A_HINT_DONE));
+	EXPECT_TRUE(POLL(resident(h.fd, CHUNK, 2 * CHUNK) == 2 * CHUNK, 20));
+	/* all that the process has mapped, whatever lies between */
+	ASSERT_EQ(0, hint_pid(&nl, pid, 0, 1ULL << 47, ITME_ADVICE_PAGEOUT));
+	EXPECT_TRUE(POLL(!resident(h.fd, 0, 0), 20) ||
+		    !hint_pid(&nl, pid, 0, 1ULL << 47, ITME_ADVICE_PAGEOUT));
+	h.map = map_ro(h.fd, 0, CHUNK);
+	EXPECT_EQ(0, hint_pid(&nl, getpid(), h.map, CHUNK, ITME_ADVICE_COLD));
+
+	anon = mmap(NULL, CHUNK, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	EXPECT_EQ(-ENOENT, hint_pid(&nl, getpid(), anon, CHUNK, ITME_ADVICE_COLD));
+	EXPECT_STREQ("no file of itmefs is mapped there", nl.why);
+	EXPECT_EQ(-EINVAL, hint_pid(&nl, pid, p, 0, ITME_ADVICE_COLD));
+	EXPECT_EQ(-EINVAL, hint_pid(&nl, pid, p, UINT64_MAX, ITME_ADVICE_COLD));
+	EXPECT_EQ(-ERANGE, hint_pid(&nl, 0, p, CHUNK, ITME_ADVICE_COLD));
+	EXPECT_EQ(-ESRCH, hint_pid(&nl, 0x7fffffff, p, CHUNK, ITME_ADVICE_COLD));
+	/* a kernel thread has no memory */
+	EXPECT_EQ(-ESRCH, hint_pid(&nl, 2, p, CHUNK, ITME_ADVICE_COLD));
+	EXPECT_EQ(0, in_child(look_at_other, &h, 20));
+	kill(pid, SIGKILL);
+	reap(pid, 10);
+	EXPECT_EQ(-ESRCH, hint_pid(&nl, pid, p, CHUNK, ITME_ADVICE_COLD));
+	nl_close(&nl);
+}
+
+struct changes {
+	uint32_t id;
+	uint64_t caps;
+	int sys_admin_only;	/* what PIN comes to */
+};
+
+/* 0, or the number of what was not as it should be */
+static int try_changes(void *arg)
+{
+	struct changes *c = arg;
+	int expect = c->caps ? 0 : -EPERM;
+	struct nl_msg m;
+	uint32_t plan = 0;
+	struct count n;
+	struct nl nl;
+
+	if (become(NOBODY, c->caps) || nl_open(&nl))
+		return 1;
+	if (ask(&nl, ITME_CMD_TIER_GET, ITME_A_TIER_TIER, DRAM) ||
+	    ask(&nl, ITME_CMD_STATS_GET, 0, 0) ||
+	    ask(&nl, ITME_CMD_CONFIG_GET, 0, 0) || dump_objects(&nl, &n) ||
+	    n.nr != 1 || dump_count(&nl, ITME_CMD_PLAN_GET) != 0)
+		return 2;
+	if (set_budget(&nl, DRAM, 16 * MIB) != expect)
+		return 3;
+	if (expect && !strstr(nl.why, "CAP_NET_ADMIN"))
+		return 4;
+	if (hint(&nl, c->id, 0, 0, ITME_ADVICE_COLD, ANY) != expect)
+		return 5;
+	if (hint(&nl, c->id, 0, CHUNK, ITME_ADVICE_PIN, ANY) != c->sys_admin_only)
+		return 6;
+	if (hint(&nl, c->id, 0, CHUNK, ITME_ADVICE_UNPIN, ANY) != c->sys_admin_only)
+		return 7;
+	plan_begin(&m, &nl, true);
+	plan_stage(&m, c->id, 0, CHUNK);
+	if (plan_set(&nl, &m, &plan) != expect)
+		return 8;
+	plan = plan ?: 1;
+	if (plan_step(&nl, plan, 0) != expect || plan_del(&nl, plan) != expect)
+		return 9;
+	if (ask(&nl, ITME_CMD_CONFIG_SET, ITME_A_CONFIG_STALL_THRESHOLD, 1) != expect)
+		return 10;
+	return 0;
+}
+
+TEST_F(netlink, who_may_change)
+{
+	struct changes c = {};
+	int fd;
+
+	MOUNT("dram=16M");
+	fd = import_open("f", 3 * CHUNK, 1, 0);
+	ASSERT_LE(0, fd);
+	c.id = id_of(fd);
+	c.sys_admin_only = -EPERM;
+	EXPECT_EQ(0, in_child(try_changes, &c, 30));
+	c.caps = 1ULL << CAP_NET_ADMIN;
+	EXPECT_EQ(0, in_child(try_changes, &c, 30));
+	c.caps = 1ULL << CAP_SYS_ADMIN;
+	c.sys_admin_only = 0;
+	EXPECT_EQ(0, in_child(try_changes, &c, 30));
+}
+
+/* root, but of a user namespace of its own */
+static int in_user_namespace(void *arg)
+{
+	struct nl nl;
+
+	(void)arg;
+	if (setresuid(NOBODY, NOBODY, NOBODY) || unshare(CLONE_NEWUSER))
+		return 77;
+	if (nl_open(&nl))
+		return 1;
+	if (set_budget(&nl, DRAM, 16 * MIB) != -EPERM)
+		return 2;
+	nl_close(&nl);
+	if (unshare(CLONE_NEWNET))
+		return 77;
+	/* the family is not there */
+	return nl_open(&nl) == -ENOENT ? 0 : 3;
+}
+
+static int in_net_namespace(void *arg)
+{
+	struct nl nl;
+
+	(void)arg;
+	if (unshare(CLONE_NEWNET))
+		return 77;
+	return nl_open(&nl) == -ENOENT ? 0 : 3;
+}
+
+/* a socket opened by root, used by somebody else */
+static int use_handed_down(void *arg)
+{
+	struct nl *nl = arg;
+
+	if (become(NOBODY, 0))
+		return 1;
+	return set_budget(nl, DRAM, 16 * MIB) == -EPERM ? 0 : 2;
+}
+
+TEST_F(netlink, namespaces)
+{
+	struct nl nl;
+
+	MOUNT("dram=16M");
+	OPEN(&nl);
+	EXPECT_EQ(0, in_child(in_user_namespace, NULL, 20));
+	EXPECT_EQ(0, in_child(in_net_namespace, NULL, 20));
+	EXPECT_EQ(0, in_child(use_handed_down, &nl, 20));
+	nl_close(&nl);
+}
+
+TEST_F(netlink, wrong_messages)
+{
+	struct nl_msg m;
+	size_t nest;
+	uint32_t id;
+	struct nl nl;
+	int fd;
+
+	MOUNT("dram=16M");
+	OPEN(&nl);
+	fd = import_open("f", 3 * CHUNK, 1, 0);
+	ASSERT_LE(0, fd);
+	id = id_of(fd);
+
+	/* a command, an attribute that nobody knows */
+	EXPECT_EQ(-EOPNOTSUPP, ask(&nl, ITME_CMD_MAX + 1, 0, 0));
+	EXPECT_EQ(-EOPNOTSUPP, ask(&nl, ITME_CMD_STALL_NTF, 0, 0));
+	EXPECT_EQ(-EINVAL, ask(&nl, ITME_CMD_TIER_GET, 99, 0));
+	/* one that is for answers only */
+	EXPECT_EQ(-EINVAL, ask(&nl, ITME_CMD_TIER_SET, ITME_A_TIER_FREE, 1));
+	EXPECT_EQ(-EINVAL, ask(&nl, ITME_CMD_CONFIG_GET,
+			       ITME_A_CONFIG_STALL_THRESHOLD, 1));
+	/* a number of the wrong size */
+	nl_begin(&m, &nl, ITME_CMD_TIER_GET);
+	nl_put(&m, ITME_A_TIER_TIER, "\0\0", 2);
+	EXPECT_EQ(-ERANGE, nl_do(&nl, &m));
+	nl_begin(&m, &nl, ITME_CMD_TIER_GET);
+	nl_put(&m, ITME_A_TIER_TIER, "\0\0\0\0\0\0\0\0", 8);
+	EXPECT_GT(0, nl_do(&nl, &m));
+	/* a string without an end, one that is too long */
+	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
+	nl_put(&m, ITME_A_OBJECT_NAME, "fff", 3);
+	EXPECT_EQ(-EINVAL, nl_do(&nl, &m));
+	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
+	nl_put(&m, ITME_A_OBJECT_NAME, (char [300]){}, 300);
+	EXPECT_EQ(-ERANGE, nl_do(&nl, &m));
+	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
+	nl_put_str(&m, ITME_A_OBJECT_NAME, "");
+	EXPECT_EQ(-ENOENT, nl_do(&nl, &m));
+
+	/* an attribute that is longer than the message */
+	nl_begin(&m, &nl, ITME_CMD_TIER_GET);
+	nl_put_u32(&m, ITME_A_TIER_TIER, 0);
+	((struct nlattr *)(m.data + m.len - 8))->nla_len = 64;
+	EXPECT_EQ(-EINVAL, nl_do(&nl, &m));
+	/* one that is shorter than its head */
+	nl_begin(&m, &nl, ITME_CMD_TIER_GET);
+	nl_put_u32(&m, ITME_A_TIER_TIER, 0);
+	((struct nlattr *)(m.data + m.len - 8))->nla_len = 2;
+	EXPECT_EQ(-EINVAL, nl_do(&nl, &m));
+	/* nests that are none, or hold what they must not */
+	plan_begin(&m, &nl, true);
+	nl_put_u32(&m, ITME_A_PLAN_STAGE, 1);
+	EXPECT_EQ(-EINVAL, nl_do(&nl, &m));
+	plan_begin(&m, &nl, true);
+	nest = nl_nest(&m, ITME_A_PLAN_STAGE);
+	nl_put_u32(&m, ITME_A_STAGE_RANGE, 1);
+	nl_nest_end(&m, nest);
+	EXPECT_EQ(-EINVAL, nl_do(&nl, &m));
+	plan_begin(&m, &nl, true);
+	nest = nl_nest(&m, ITME_A_PLAN_STAGE);
+	nl_put_u32(&m, 55, 1);
+	plan_range(&m, id, 0, CHUNK);
+	nl_nest_end(&m, nest);
+	EXPECT_EQ(-EINVAL, nl_do(&nl, &m));
+	/* a nest whose inside ends before its end */
+	plan_begin(&m, &nl, true);
+	nest = nl_nest(&m, ITME_A_PLAN_STAGE);
+	plan_range(&m, id, 0, CHUNK);
+	nl_nest_end(&m, nest);
+	((struct nlattr *)(m.data + nest))->nla_len -= 8;
+	EXPECT_EQ(-EINVAL, nl_do(&nl, &m));
+	EXPECT_EQ(0, dump_count(&nl, ITME_CMD_PLAN_GET));
+
+	/* flags that are not for such requests, a head that is cut off */
+	nl_begin(&m, &nl, ITME_CMD_CONFIG_GET);
+	EXPECT_EQ(-EINVAL, nl_request(&nl, &m, NLM_F_CREATE));
+	nl_begin(&m, &nl, ITME_CMD_CONFIG_GET);
+	m.len = NLMSG_HDRLEN + 2;
+	EXPECT_EQ(-EINVAL, nl_do(&nl, &m));
+	nl_begin(&m, &nl, ITME_CMD_CONFIG_GET);
+	((struct genlmsghdr *)(m.data + NLMSG_HDRLEN))->reserved = 1;
+	EXPECT_EQ(-EINVAL, nl_do(&nl, &m));
+	/* and all is well */
+	EXPECT_EQ(0, ask(&nl, ITME_CMD_CONFIG_GET, 0, 0));
+	nl_close(&nl);
+}
+
+/* Hints and requests as fast as they can be sent, by several. */
+struct flood {
+	uint32_t id;
+	int err;
+};
+
+static void *flood(void *arg)
+{
+	struct flood *f = arg;
+	struct nl nl;
+
+	f->err = nl_open(&nl);
+	for (int i = 0; i < 400 && !f->err; i++) {
+		f->err = hint(&nl, f->id, i % 8 * CHUNK, CHUNK,
+			      i % 3 ? ITME_ADVICE_WILLNEED : ITME_ADVICE_HOT, ANY);
+		if (!f->err && !(i % 16))
+			f->err = hint(&nl, f->id, 0, 0, ITME_ADVICE_PAGEOUT, ANY);
+	}
+	nl_close(&nl);
+	return NULL;
+}
+
+TEST_F(netlink, flood_of_hints)
+{
+	struct flood f[4];
+	pthread_t t[4];
+	int fd, i;
+
+	MOUNT("dram=16M");
+	fd = import_open("f", 8 * CHUNK, 1, 0);
+	ASSERT_LE(0, fd);
+	for (i = 0; i < 4; i++) {
+		f[i].id = id_of(fd);
+		ASSERT_EQ(0, pthread_create(&t[i], NULL, flood, &f[i]));
+	}
+	EXPECT_EQ(0, check_read(fd, 0, 8 * CHUNK, 1));
+	for (i = 0; i < 4; i++) {
+		pthread_join(t[i], NULL);
+		EXPECT_EQ(0, f[i].err);
+	}
+	EXPECT_EQ(0, check_read(fd, 0, 8 * CHUNK, 1));
+}
+
+struct asker {
+	bool stop;
+	long asked;
+	long unexpected;
+};
+
+static void *asker(void *arg)
+{
+	struct asker *a = arg;
+	struct count n;
+	struct nl nl;
+
+	if (nl_open(&nl)) {
+		a->unexpected++;
+		return NULL;
+	}
+	while (!__atomic_load_n(&a->stop, __ATOMIC_RELAXED)) {
+		struct nl_msg m;
+		int err[5];
+
+		err[0] = ask(&nl, ITME_CMD_STATS_GET, 0, 0);
+		err[1] = dump_objects(&nl, &n);
+		err[2] = hint(&nl, 1, 0, 0, ITME_ADVICE_WILLNEED, ANY);
+		plan_begin(&m, &nl, true);
+		plan_stage(&m, 1, 0, CHUNK);
+		err[3] = plan_set(&nl, &m, NULL);
+		err[4] = dump_count(&nl, ITME_CMD_PLAN_GET);
+		for (int i = 0; i < 5; i++)
+			a->unexpected += err[i] < 0 && err[i] != -ENODEV &&
+					 err[i] != -ENOENT && err[i] != -ENOSPC;
+		a->asked += 5;
+	}
+	nl_close(&nl);
+	return NULL;
+}
+
+/* Unmount and mount while requests are under way. */
+TEST_F_TIMEOUT(netlink, unmount_meanwhile, 300)
+{
+	struct asker a[3] = {};
+	int lower_fd, i;
+	pthread_t t[3];
+
+	MOUNT("dram=16M");
+	lower_fd = lower(2 * CHUNK, 1);
+	ASSERT_LE(0, lower_fd);
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, pthread_create(&t[i], NULL, asker, &a[i]));
+	for (i = 0; i < 30; i++) {
+		ASSERT_EQ(0, import_fd("f", lower_fd, 0));
+		usleep(30000);
+		ASSERT_EQ(0, itme_umount());
+		usleep(3000);
+		ASSERT_EQ(0, itme_mount("dram=16M"));
+	}
+	for (i = 0; i < 3; i++) {
+		__atomic_store_n(&a[i].stop, true, __ATOMIC_RELAXED);
+		pthread_join(t[i], NULL);
+		EXPECT_EQ(0, a[i].unexpected);
+		EXPECT_LT(5, a[i].asked);
+	}
+}
+
+TEST_HARNESS_MAIN
