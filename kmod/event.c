@@ -56,24 +56,24 @@ static bool listeners(void)
 }
 
 /* Takes over the name. */
-static void tell(struct event event)
+static void tell(struct event *event)
 {
 	bool kept;
 
-	event.time = ktime_get_ns();
+	event->time = ktime_get_ns();
 	spin_lock(&ring_lock);
 	kept = ring_nr < RING;
 	if (kept) {
-		event.lost = lost_now;
+		event->lost = lost_now;
 		lost_now = 0;
-		ring[(ring_head + ring_nr++) % RING] = event;
+		ring[(ring_head + ring_nr++) % RING] = *event;
 	} else {
 		lost_all++;
 		lost_now++;
 	}
 	spin_unlock(&ring_lock);
 	if (!kept)
-		kfree(event.name);
+		kfree(event->name);
 	queue_delayed_work(system_unbound_wq, &sender, GATHER);
 }
 
@@ -171,9 +171,16 @@ static char *name_of(struct itme_inode *ino)
  */
 void itme_event_object_new(struct itme_inode *ino)
 {
-	if (listeners())
-		tell((struct event){ .cmd = ITME_CMD_OBJECT_NEW_NTF, .object = ino->id,
-				     .name = name_of(ino), .value = i_size_read(&ino->vfs) });
+	struct event e = {
+		.cmd = ITME_CMD_OBJECT_NEW_NTF,
+		.object = ino->id,
+		.value = i_size_read(&ino->vfs),
+	};
+
+	if (listeners()) {
+		e.name = name_of(ino);
+		tell(&e);
+	}
 }
 
 /**
@@ -184,41 +191,75 @@ void itme_event_object_new(struct itme_inode *ino)
  */
 void itme_event_object_gone(struct itme_inode *ino)
 {
-	if (listeners())
-		tell((struct event){ .cmd = ITME_CMD_OBJECT_GONE_NTF, .object = ino->id,
-				     .name = name_of(ino) });
+	struct event e = {
+		.cmd = ITME_CMD_OBJECT_GONE_NTF,
+		.object = ino->id,
+	};
+
+	if (listeners()) {
+		e.name = name_of(ino);
+		tell(&e);
+	}
 }
 
 void itme_event_object_mapped(struct itme_inode *ino)
 {
+	struct event e = {
+		.cmd = ITME_CMD_OBJECT_MAPPED_NTF,
+		.object = ino->id,
+	};
+
 	if (listeners())
-		tell((struct event){ .cmd = ITME_CMD_OBJECT_MAPPED_NTF, .object = ino->id });
+		tell(&e);
 }
 
 void itme_event_stage(u32 plan, u32 stage)
 {
+	struct event e = {
+		.cmd = ITME_CMD_STAGE_NTF,
+		.plan = plan,
+		.stage = stage,
+	};
+
 	if (listeners())
-		tell((struct event){ .cmd = ITME_CMD_STAGE_NTF, .plan = plan, .stage = stage });
+		tell(&e);
 }
 
 void itme_event_stall(struct itme_inode *ino, u32 idx, u64 ns)
 {
+	struct event e = {
+		.cmd = ITME_CMD_STALL_NTF,
+		.object = ino->id,
+		.offset = (u64)idx << ino->chunk_shift,
+		.value = ns,
+	};
+
 	if (ns >= READ_ONCE(stall_threshold) && listeners())
-		tell((struct event){ .cmd = ITME_CMD_STALL_NTF, .object = ino->id,
-				     .offset = (u64)idx << ino->chunk_shift, .value = ns });
+		tell(&e);
 }
 
 void itme_event_pressure(u64 bytes)
 {
+	struct event e = {
+		.cmd = ITME_CMD_PRESSURE_NTF,
+		.value = bytes,
+	};
+
 	if (listeners())
-		tell((struct event){ .cmd = ITME_CMD_PRESSURE_NTF, .value = bytes });
+		tell(&e);
 }
 
 void itme_event_io_error(struct itme_inode *ino, u32 idx, int err)
 {
+	struct event e = {
+		.cmd = ITME_CMD_IO_ERROR_NTF,
+		.object = ino->id,
+		.offset = (u64)idx << ino->chunk_shift,
+		.value = -err,
+	};
+
 	if (listeners())
-		tell((struct event){ .cmd = ITME_CMD_IO_ERROR_NTF, .object = ino->id,
-				     .offset = (u64)idx << ino->chunk_shift, .value = -err });
+		tell(&e);
 }
 
 u64 itme_events_lost(void)

@@ -94,7 +94,7 @@ static bool pin_fits(struct itme_inode *ino, u64 offset, u64 end, int tier)
 static int explain(struct hint *hint, int err)
 {
 	if (err == -ENOSPC)
-		NL_SET_ERR_MSG(hint->extack, "it does not fit the tier beside what is pinned there");
+		NL_SET_ERR_MSG(hint->extack, "it does not fit beside what is pinned there");
 	else if (err == -EPERM)
 		NL_SET_ERR_MSG(hint->extack, "PIN and UNPIN need CAP_SYS_ADMIN");
 	else if (err == -EINVAL)
@@ -151,7 +151,7 @@ static int advise_object(struct hint *hint, struct genl_info *info, u64 *next)
 	end = size;
 	err = -EINVAL;
 	if (start >= size) {
-		NL_SET_ERR_MSG_ATTR(info->extack, offset, "the range begins after the end of the file");
+		NL_SET_ERR_MSG_ATTR(info->extack, offset, "it begins after the end of the file");
 		goto put;
 	}
 	if (length && check_add_overflow(start, nla_get_uint(length), &end)) {
@@ -242,12 +242,13 @@ struct mapping {
 static int find_mappings(struct mm_struct *mm, u64 start, u64 end, struct mapping *maps, u64 *next)
 {
 	struct vm_area_struct *vma;
-	VMA_ITERATOR(vmi, mm, start);
+	struct vma_iterator vmi;
 	int nr = 0;
 
 	*next = 0;
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
+	vma_iter_init(&vmi, mm, start);
 	for_each_vma_range(vmi, vma, min_t(u64, end, ULONG_MAX)) {
 		u64 from = max_t(u64, start, vma->vm_start);
 		u64 to = min_t(u64, end, vma->vm_end);

@@ -384,7 +384,7 @@ TEST_F(netlink, hints)
 
 	EXPECT_EQ(-ENOENT, hint(&nl, id + 1, 0, 0, ITME_ADVICE_COLD, ANY));
 	EXPECT_EQ(-EINVAL, hint(&nl, id, 6 * CHUNK, 0, ITME_ADVICE_COLD, ANY));
-	EXPECT_STREQ("the range begins after the end of the file", nl.why);
+	EXPECT_STREQ("it begins after the end of the file", nl.why);
 	EXPECT_EQ(-EINVAL, hint(&nl, id, PAGE, UINT64_MAX, ITME_ADVICE_COLD, ANY));
 	EXPECT_STREQ("the range overflows", nl.why);
 	EXPECT_EQ(-EINVAL, hint(&nl, id, 0, 0, ITME_ADVICE_COLD, DRAM));
@@ -622,6 +622,7 @@ TEST_F(netlink, namespaces)
 
 TEST_F(netlink, wrong_messages)
 {
+	static const char long_name[300];
 	struct nl_msg m;
 	size_t nest;
 	uint32_t id;
@@ -654,7 +655,7 @@ TEST_F(netlink, wrong_messages)
 	nl_put(&m, ITME_A_OBJECT_NAME, "fff", 3);
 	EXPECT_EQ(-EINVAL, nl_do(&nl, &m));
 	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
-	nl_put(&m, ITME_A_OBJECT_NAME, (char [300]){}, 300);
+	nl_put(&m, ITME_A_OBJECT_NAME, long_name, sizeof(long_name));
 	EXPECT_EQ(-ERANGE, nl_do(&nl, &m));
 	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
 	nl_put_str(&m, ITME_A_OBJECT_NAME, "");
