@@ -147,19 +147,26 @@ void itme_plan_extend(struct itme_plan *plan)
 	plan->seq.runs[plan->seq.nr_runs - 1].nr++;
 }
 
-/* Pages of all uses; what is not there has none. */
+/* Pages of what is used, however often; what is not there has none. */
 static u64 count_pages(const struct itme_plan *plan)
 {
 	struct itme_inode *ino = NULL;
+	u32 object = 0, end = 0;
 	u64 pages = 0;
 
 	for (u32 i = 0; i < plan->seq.nr_runs; i++) {
-		const struct itme_run *run = &plan->seq.runs[i];
+		const struct itme_run *run = &plan->seq.runs[plan->seq.keys[i].run];
+		u32 stop = run->start + run->nr;
 
-		if (!ino || ino->id != run->object)
-			ino = xa_load(&plan->fs->objects, run->object);
-		if (ino)
-			pages += (u64)run->nr << (ino->chunk_shift - PAGE_SHIFT);
+		if (run->object != object) {
+			object = run->object;
+			ino = xa_load(&plan->fs->objects, object);
+			end = 0;
+		}
+		if (ino && stop > max(run->start, end))
+			pages += (u64)(stop - max(run->start, end)) <<
+				 (ino->chunk_shift - PAGE_SHIFT);
+		end = max(end, stop);
 	}
 	return pages;
 }
@@ -195,6 +202,13 @@ static struct itme_plan *find(struct itme_fs *fs, u32 id)
 	return NULL;
 }
 
+#define SHARE_ALL	(1ULL << 32)
+
+static u64 share_of(u64 part, u64 all)
+{
+	return part >= all ? SHARE_ALL : div64_u64(part << 32, all);
+}
+
 /*
  * What stays of each plan: its budget, or of what the budgets leave the same part of
  * every plan, so that none waits for the drive more than the others. A plan that is
@@ -202,7 +216,7 @@ static struct itme_plan *find(struct itme_fs *fs, u32 id)
  */
 static void balance(struct itme_fs *fs)
 {
-	u64 room[ITME_MEM_TIERS], left[ITME_MEM_TIERS], all = 0;
+	u64 left[ITME_MEM_TIERS], all = 0, out = 0;
 	struct itme_plan *plan;
 
 	lockdep_assert_held(&fs->lock);
@@ -211,35 +225,37 @@ static void balance(struct itme_fs *fs)
 		long pages = budget - fs->queues[tier].pinned -
 			     (tier == ITME_TIER_DRAM ? itme_policy_ring(budget) : 0);
 
-		room[tier] = max(0L, pages);
-		left[tier] = room[tier];
+		left[tier] = max(0L, pages);
 	}
 	list_for_each_entry(plan, &fs->plans, node) {
-		if (!plan->seq.cyclic || !plan->trusted)
+		u64 part;
+
+		memset(plan->share, 0, sizeof(plan->share));
+		if (!plan->seq.cyclic || !plan->trusted || !plan->pages)
 			continue;
 		if (!plan->budget) {
 			all += plan->pages;
 			continue;
 		}
-		left[ITME_TIER_DRAM] -= min3(plan->budget, plan->pages, left[ITME_TIER_DRAM]);
+		/* Of budgets that are more than there is, the older plan's goes first. */
+		part = min3(plan->budget, plan->pages, left[ITME_TIER_DRAM]);
+		left[ITME_TIER_DRAM] -= part;
+		plan->share[ITME_TIER_DRAM] = share_of(part, plan->pages);
 	}
 	list_for_each_entry(plan, &fs->plans, node) {
-		u64 rest = 1ULL << 32;
+		if (!plan->seq.cyclic || !plan->trusted || !plan->pages)
+			continue;
+		if (!plan->budget)
+			plan->share[ITME_TIER_DRAM] = share_of(left[ITME_TIER_DRAM], all);
+		out += mul_u64_u64_shr(plan->pages, SHARE_ALL - plan->share[ITME_TIER_DRAM], 32);
+	}
+	/* Of CXL, the same part of what every plan has not in DRAM. */
+	list_for_each_entry(plan, &fs->plans, node) {
+		u64 rest = SHARE_ALL - plan->share[ITME_TIER_DRAM];
 
-		for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
-			u64 part = left[tier], of = all;
-
-			if (tier == ITME_TIER_DRAM && plan->budget) {
-				part = min(plan->budget, room[tier]);
-				of = plan->pages;
-			} else if (plan->budget) {
-				/* Of CXL all plans have the same part. */
-				of = all + plan->pages;
-			}
-			plan->share[tier] = !plan->seq.cyclic || !plan->trusted || !of ? 0 :
-				min(rest, part >= of ? rest : div64_u64(part << 32, of));
-			rest -= plan->share[tier];
-		}
+		if (plan->seq.cyclic && plan->trusted && plan->pages && out)
+			plan->share[ITME_TIER_CXL] =
+				mul_u64_u64_shr(rest, share_of(left[ITME_TIER_CXL], out), 32);
 	}
 }
 
@@ -352,18 +368,13 @@ void itme_plans_drop(struct itme_fs *fs)
 	}
 }
 
-/**
- * itme_plans_forget - a file goes; so do the plans that had no other
- * @fs: file system
- * @object: its number, not in fs->objects any more
- */
-void itme_plans_forget(struct itme_fs *fs, u32 object)
+/* A plan that names a file, and has no file any more. */
+static struct itme_plan *find_orphan(struct itme_fs *fs, u32 object)
 {
-	struct itme_plan *plan, *next;
-	LIST_HEAD(gone);
+	struct itme_plan *plan;
 
-	spin_lock(&fs->lock);
-	list_for_each_entry_safe(plan, next, &fs->plans, node) {
+	lockdep_assert_held(&fs->lock);
+	list_for_each_entry(plan, &fs->plans, node) {
 		bool named = false, live = false;
 		u32 last = 0;
 
@@ -377,17 +388,30 @@ void itme_plans_forget(struct itme_fs *fs, u32 object)
 			live = xa_load(&fs->objects, other);
 		}
 		if (named && !live)
-			list_move(&plan->node, &gone);
+			return plan;
 	}
-	if (!list_empty(&gone)) {
-		balance(fs);
-		itme_nl_changed(&itme_plans_changed);
-	}
-	spin_unlock(&fs->lock);
-	list_for_each_entry_safe(plan, next, &gone, node) {
-		list_del_init(&plan->node);
-		itme_plan_put(plan);
-	}
+	return NULL;
+}
+
+/**
+ * itme_plans_forget - a file goes; so do the plans that had no other
+ * @fs: file system
+ * @object: its number, not in fs->objects any more
+ */
+void itme_plans_forget(struct itme_fs *fs, u32 object)
+{
+	struct itme_plan *plan;
+
+	do {
+		spin_lock(&fs->lock);
+		plan = find_orphan(fs, object);
+		if (plan)
+			drop(plan);
+		spin_unlock(&fs->lock);
+		/* Not under the lock, as it may sleep. */
+		if (plan)
+			itme_plan_put(plan);
+	} while (plan);
 }
 
 /**
@@ -708,7 +732,7 @@ enum itme_class itme_plan_class(struct itme_inode *ino, u32 idx, u32 *cycle)
 {
 	u32 rank = idx * 2654435769U;
 	struct itme_fs *fs = ino->fs;
-	enum itme_class class = ITME_CLASS_NONE;
+	enum itme_class class = ITME_CLASS_NONE, best;
 	struct itme_plan *plan;
 	u32 distance;
 
@@ -719,13 +743,16 @@ enum itme_class itme_plan_class(struct itme_inode *ino, u32 idx, u32 *cycle)
 		if (!plan->trusted ||
 		    !itme_sequence_find(&plan->seq, ino->id, idx, 0, plan->seq.length, &distance))
 			continue;
-		*cycle = plan->cycle;
-		class = ITME_CLASS_STREAM;
+		best = ITME_CLASS_STREAM;
 		if (rank < plan->share[ITME_TIER_DRAM])
-			class = ITME_CLASS_DRAM;
+			best = ITME_CLASS_DRAM;
 		else if (rank < plan->share[ITME_TIER_DRAM] + plan->share[ITME_TIER_CXL])
-			class = ITME_CLASS_CXL;
-		break;
+			best = ITME_CLASS_CXL;
+		/* Of several plans, the one that wants it nearest. */
+		if (class == ITME_CLASS_NONE || best < class) {
+			class = best;
+			*cycle = plan->cycle;
+		}
 	}
 	spin_unlock(&fs->lock);
 	return class;

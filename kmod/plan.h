@@ -53,7 +53,7 @@ enum itme_class {
  * @room: of @seq, for runs
  * @seq: what is used when, constant once the plan is in the list
  * @stages: of @seq
- * @pages: of all its chunks, counted once a use; constant, too
+ * @pages: of all its chunks, each counted once; constant, too
  * @lookahead: pages to be ahead at most; 0 as many as the ring has room for
  * @budget: pages of DRAM for what stays; 0 a fair share
  * @learned: process that it was learned from, 0 when somebody has set it

@@ -203,9 +203,9 @@ TEST_F(plan_args, what_was_set)
 	EXPECT_EQ(1ULL << 40, nl_reply_uint(&nl, ITME_A_PLAN_BUDGET));
 	EXPECT_EQ(2, nl_reply_uint(&nl, ITME_A_PLAN_STAGES));
 	EXPECT_EQ(7, nl_reply_uint(&nl, ITME_A_PLAN_LENGTH));
-	EXPECT_EQ(7 * SMALL, nl_reply_uint(&nl, ITME_A_PLAN_BYTES));
+	EXPECT_EQ(5 * SMALL, nl_reply_uint(&nl, ITME_A_PLAN_BYTES));
 	/* all of it stays, as it fits */
-	EXPECT_EQ(7 * SMALL, nl_reply_uint(&nl, ITME_A_PLAN_DRAM));
+	EXPECT_EQ(5 * SMALL, nl_reply_uint(&nl, ITME_A_PLAN_DRAM));
 	EXPECT_EQ(0, nl_reply_uint(&nl, ITME_A_PLAN_PASSES));
 	EXPECT_FALSE(nl_has(&nl, ITME_A_PLAN_CYCLE));
 	EXPECT_FALSE(nl_has(&nl, ITME_A_PLAN_CURSOR));
