@@ -317,11 +317,12 @@ int itme_netlink_init(void)
 	return err;
 }
 
-/* Waits for the requests that run. No file system is mounted, or we would not be here. */
+/* No file system is mounted, or we would not be here. */
 void itme_netlink_exit(void)
 {
-	genl_unregister_family(&itme_nl_family);
 	itme_events_stop();
+	/* Waits for the requests that run. */
+	genl_unregister_family(&itme_nl_family);
 	itme_nl_plans_exit();
 	itme_nl_advise_exit();
 }
