@@ -9,10 +9,10 @@
 #ifndef ITME_EVENT_H
 #define ITME_EVENT_H
 
+#include <linux/atomic.h>
 #include <linux/types.h>
 
 struct itme_inode;
-struct itme_plan;
 
 /* From any context in which fs->lock may be taken, also with it held. */
 void itme_event_object_new(struct itme_inode *ino);
@@ -22,6 +22,16 @@ void itme_event_stage(u32 plan, u32 stage);
 void itme_event_stall(struct itme_inode *ino, u32 idx, u64 ns);
 void itme_event_pressure(u64 bytes);
 void itme_event_io_error(struct itme_inode *ino, u32 idx, int err);
+
+/* What a dump has seen of a list may not be so any more. Never 0. */
+extern atomic_t itme_objects_changed;
+extern atomic_t itme_plans_changed;
+
+static inline void itme_changed(atomic_t *what)
+{
+	if (!atomic_inc_return(what))
+		atomic_inc(what);
+}
 
 u64 itme_events_lost(void);
 void itme_events_reset(void);

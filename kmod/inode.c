@@ -15,7 +15,6 @@
 
 #include "event.h"
 #include "itme.h"
-#include "netlink.h"
 
 static struct kmem_cache *inode_cache;
 
@@ -67,7 +66,7 @@ void itme_inode_evict(struct inode *inode)
 		itme_chunks_forget(ino);
 		if (ino->planned)
 			itme_plans_forget(ino->fs, ino->id);
-		itme_nl_changed(&itme_objects_changed);
+		itme_changed(&itme_objects_changed);
 		itme_event_object_gone(ino);
 	}
 	if (ino->lower)
@@ -135,7 +134,7 @@ static int root_unlink(struct inode *dir, struct dentry *dentry)
 	struct inode *inode = d_inode(dentry);
 
 	itme_i(inode)->linked = false;
-	itme_nl_changed(&itme_objects_changed);
+	itme_changed(&itme_objects_changed);
 	inode_set_mtime_to_ts(dir, inode_set_ctime_current(dir));
 	drop_nlink(inode);
 	/* The directory's reference; the caller still has one. */
@@ -246,7 +245,7 @@ static int register_object(struct itme_fs *fs, struct itme_inode *ino)
 	ino->linked = true;
 	xa_store(&fs->objects, id, ino, GFP_ATOMIC);
 	spin_unlock(&fs->lock);
-	itme_nl_changed(&itme_objects_changed);
+	itme_changed(&itme_objects_changed);
 	itme_event_object_new(ino);
 	return 0;
 }

@@ -41,8 +41,8 @@ static void set_mounted(struct itme_fs *fs)
 	spin_lock(&mounted_lock);
 	mounted = fs;
 	spin_unlock(&mounted_lock);
-	itme_nl_changed(&itme_objects_changed);
-	itme_nl_changed(&itme_plans_changed);
+	itme_changed(&itme_objects_changed);
+	itme_changed(&itme_plans_changed);
 }
 
 /**

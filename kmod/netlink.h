@@ -49,16 +49,6 @@ static inline struct itme_fs *itme_nl_fs(const struct genl_info *info)
 	return info->user_ptr[0];
 }
 
-/* What a dump has seen of a list may have changed since. Never 0. */
-extern atomic_t itme_objects_changed;
-extern atomic_t itme_plans_changed;
-
-static inline void itme_nl_changed(atomic_t *what)
-{
-	if (!atomic_inc_return(what))
-		atomic_inc(what);
-}
-
 /* netlink_plan.c */
 void itme_nl_plans_init(void);
 void itme_nl_plans_exit(void);

@@ -4,6 +4,7 @@
  */
 #include <linux/sched/signal.h>
 
+#include "event.h"
 #include "netlink.h"
 
 /* Return: 0, or -EINTR when the task is being killed; a large file takes its time. */

@@ -7,6 +7,7 @@
  */
 #include <linux/slab.h>
 
+#include "event.h"
 #include "netlink.h"
 
 /* Plans that are being made, of all sockets. */

@@ -12,7 +12,6 @@
 
 #include "event.h"
 #include "itme.h"
-#include "netlink.h"
 #include "plan.h"
 
 /* Chunks looked at with fs->lock held. */
@@ -315,7 +314,7 @@ int itme_plan_install(struct itme_plan *plan, u32 *id)
 		list_add_tail(&plan->node, &fs->plans);
 		count_in(plan, 1);
 		balance(fs);
-		itme_nl_changed(&itme_plans_changed);
+		itme_changed(&itme_plans_changed);
 	}
 	spin_unlock(&fs->lock);
 	if (old)
@@ -329,7 +328,7 @@ static void drop(struct itme_plan *plan)
 	list_del_init(&plan->node);
 	count_in(plan, -1);
 	balance(plan->fs);
-	itme_nl_changed(&itme_plans_changed);
+	itme_changed(&itme_plans_changed);
 }
 
 /**
