@@ -303,6 +303,7 @@ bool itme_chunk_kept(const struct itme_inode *ino, u32 idx);
 bool itme_chunk_untouched(const struct itme_inode *ino, u32 idx);
 void itme_chunk_young(struct itme_inode *ino, u32 idx);
 long itme_chunk_issue_room(struct itme_fs *fs);
+void itme_chunk_give_up(struct itme_inode *ino, u32 idx);
 struct itme_range itme_chunk_touch(struct itme_inode *ino, u32 idx, bool random);
 u32 itme_chunk_interval(struct itme_inode *ino, u32 idx);
 bool itme_chunk_demotable(struct itme_inode *ino, u32 idx);

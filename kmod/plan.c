@@ -15,7 +15,9 @@
 #include "plan.h"
 
 /* Chunks looked at with fs->lock held. */
-#define LOOK_MAX	256
+#define LOOK_MAX	256U
+/* Touches by others after which who did not move has gone, if room is wanted. */
+#define GONE_TOUCHES	6
 /* A pass that took longer says nothing about the next one, 1/ITME_HZ s. */
 #define CYCLE_MAX	(600 * ITME_HZ)
 /* Touches after which older ones count half. */
@@ -482,7 +484,100 @@ static struct itme_inode *next_chunk(struct itme_plan *plan, struct itme_cursor 
 	return NULL;
 }
 
-static void read_ahead(struct itme_plan *plan, struct itme_cursor *c)
+/* Is a chunk among what a cursor other than @c has had read ahead? */
+static bool others_want(const struct itme_plan *plan, const struct itme_cursor *c,
+			const struct itme_inode *ino, u32 idx)
+{
+	for (int i = 0; i < ITME_CURSORS; i++) {
+		const struct itme_cursor *other = &plan->cursors.cursor[i];
+		u32 distance;
+
+		if (other != c && other->run &&
+		    itme_sequence_find(&plan->seq, ino->id, idx, other->pos, other->lead,
+				       &distance))
+			return true;
+	}
+	return false;
+}
+
+/* Nobody is where a cursor is: what has been read ahead for it leaves first. */
+static void give_up(struct itme_plan *plan, struct itme_cursor *c)
+{
+	const struct itme_sequence *seq = &plan->seq;
+	u32 n = min(c->lead, LOOK_MAX);
+
+	lockdep_assert_held(&plan->fs->lock);
+	for (u32 i = 0; i < n; i++) {
+		u64 sum = (u64)c->pos + i;
+		u32 pos = sum >= seq->length ? sum - seq->length : sum;
+		const struct itme_run *run = itme_sequence_at(seq, pos);
+		struct itme_inode *ino = xa_load(&plan->fs->objects, run->object);
+		u32 idx = run->start + (pos - run->at);
+
+		if (ino && !others_want(plan, c, ino, idx))
+			itme_chunk_give_up(ino, idx);
+	}
+	*c = (struct itme_cursor){};
+}
+
+/* Of those that are not in @served, the one with the least ahead, or NULL. */
+static struct itme_cursor *hungriest(struct itme_plan *plan, unsigned long served)
+{
+	struct itme_cursor *best = NULL;
+
+	for (int i = 0; i < ITME_CURSORS; i++) {
+		struct itme_cursor *c = &plan->cursors.cursor[i];
+
+		if (c->run && !(served & BIT(i)) && (!best || c->lead < best->lead))
+			best = c;
+	}
+	return best;
+}
+
+/*
+ * A cursor has nothing ahead, and the ring is full. If that is with what was read for
+ * somebody who has not been seen since, he has gone: he jumped to here, most likely.
+ */
+static bool make_way(struct itme_plan *plan, const struct itme_cursor *hungry)
+{
+	struct itme_cursors *all = &plan->cursors;
+	struct itme_cursor *idle = NULL;
+
+	for (int i = 0; i < ITME_CURSORS; i++) {
+		struct itme_cursor *c = &all->cursor[i];
+
+		if (c != hungry && c->run && c->lead && all->clock - c->used >= GONE_TOUCHES &&
+		    (!idle || all->clock - c->used > all->clock - idle->used))
+			idle = c;
+	}
+	if (!idle)
+		return false;
+	give_up(plan, idle);
+	return true;
+}
+
+/*
+ * The next chunk to be read for any of the cursors, the one that has the least ahead
+ * before the others. Return: as next_chunk()
+ */
+static struct itme_inode *next_of_all(struct itme_plan *plan, u32 *idx, bool *more)
+{
+	unsigned long served = 0;
+	struct itme_inode *ino;
+	struct itme_cursor *c;
+
+	*more = false;
+	while ((c = hungriest(plan, served))) {
+		ino = next_chunk(plan, c, idx, more);
+		if (ino || *more)
+			return ino;
+		if (c->lead || !make_way(plan, c))
+			served |= BIT(c - plan->cursors.cursor);
+	}
+	return NULL;
+}
+
+static void read_ahead(struct itme_plan *plan)
 {
 	struct itme_fs *fs = plan->fs;
 	struct itme_inode *ino;
@@ -491,7 +586,7 @@ static void read_ahead(struct itme_plan *plan, struct itme_cursor *c)
 
 	do {
 		spin_lock(&fs->lock);
-		ino = list_empty(&plan->node) ? NULL : next_chunk(plan, c, &idx, &more);
+		ino = list_empty(&plan->node) ? NULL : next_of_all(plan, &idx, &more);
 		spin_unlock(&fs->lock);
 		ok = true;
 		if (ino) {
@@ -524,8 +619,7 @@ static void plan_work(struct work_struct *work)
 
 	if (READ_ONCE(plan->condemned))
 		execute(plan);
-	for (int i = 0; i < ITME_CURSORS; i++)
-		read_ahead(plan, &plan->cursors.cursor[i]);
+	read_ahead(plan);
 	itme_plan_put(plan);
 	itme_fs_put(fs);
 }

@@ -451,6 +451,27 @@ long itme_chunk_issue_room(struct itme_fs *fs)
 }
 
 /**
+ * itme_chunk_give_up - a chunk was read ahead, but he who it was for has gone
+ * @ino: file
+ * @idx: chunk
+ *
+ * It leaves as what has passed through does. Under fs->lock.
+ */
+void itme_chunk_give_up(struct itme_inode *ino, u32 idx)
+{
+	struct itme_chunk *c = &ino->chunks[idx];
+	u8 kept = ITME_C_HELD | ITME_C_PINNED;
+
+	lockdep_assert_held(&ino->fs->lock);
+	if (c->state != ITME_RESIDENT || c->flags & kept || !(c->flags & ITME_C_RING) ||
+	    !(c->flags & ITME_C_UNTOUCHED) || !(c->flags & ITME_C_PREFETCH))
+		return;
+	set_untouched(ino, c, false);
+	c->flags &= ~ITME_C_PREFETCH;
+	itme_count(ino, ITME_PREFETCH_WASTED, itme_chunk_bytes(ino, idx));
+}
+
+/**
  * itme_chunk_touch - note the first use since a fill
  * @ino: file
  * @idx: chunk
