@@ -87,6 +87,7 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  *	under @lock
  * @plans: plans, under @lock
  * @last_plan: number of the newest plan
+ * @plan_round: of who reads ahead for plans, see there
  * @learn: who makes plans of touches
  * @objects: inodes by number, until evicted. Entered under the root's inode lock,
  *	seen and erased under @lock
@@ -123,6 +124,7 @@ struct itme_fs {
 	long asked;
 	struct list_head plans;
 	u32 last_plan;
+	u32 plan_round;
 	struct itme_learn *learn;
 	struct xarray objects;
 	u32 next_id;

@@ -520,16 +520,24 @@ static void give_up(struct itme_plan *plan, struct itme_cursor *c)
 	*c = (struct itme_cursor){};
 }
 
-/* Of those that are not in @served, the one with the least ahead, or NULL. */
-static struct itme_cursor *hungriest(struct itme_plan *plan, unsigned long served)
+/* Of those not seen in this round, the one with the least ahead, or NULL. */
+static struct itme_cursor *hungriest(struct itme_fs *fs, struct itme_plan **of)
 {
 	struct itme_cursor *best = NULL;
+	struct itme_plan *plan;
 
-	for (int i = 0; i < ITME_CURSORS; i++) {
-		struct itme_cursor *c = &plan->cursors.cursor[i];
+	list_for_each_entry(plan, &fs->plans, node) {
+		if (plan->condemned)
+			continue;
+		for (int i = 0; i < ITME_CURSORS; i++) {
+			struct itme_cursor *c = &plan->cursors.cursor[i];
 
-		if (c->run && !(served & BIT(i)) && (!best || c->lead < best->lead))
+			if (!c->run || c->round == fs->plan_round ||
+			    (best && c->lead >= best->lead))
+				continue;
 			best = c;
+			*of = plan;
+		}
 	}
 	return best;
 }
@@ -557,36 +565,37 @@ static bool make_way(struct itme_plan *plan, const struct itme_cursor *hungry)
 }
 
 /*
- * The next chunk to be read for any of the cursors, the one that has the least ahead
- * before the others. Return: as next_chunk()
+ * The next chunk to be read for any cursor of any plan, the one that has the least ahead
+ * before the others: who is used most would have all of the room, else. Return: as
+ * next_chunk()
  */
-static struct itme_inode *next_of_all(struct itme_plan *plan, u32 *idx, bool *more)
+static struct itme_inode *next_of_all(struct itme_fs *fs, u32 *idx, bool *more)
 {
-	unsigned long served = 0;
+	struct itme_plan *plan;
 	struct itme_inode *ino;
 	struct itme_cursor *c;
 
 	*more = false;
-	while ((c = hungriest(plan, served))) {
+	fs->plan_round++;
+	while ((c = hungriest(fs, &plan))) {
 		ino = next_chunk(plan, c, idx, more);
 		if (ino || *more)
 			return ino;
 		if (c->lead || !make_way(plan, c))
-			served |= BIT(c - plan->cursors.cursor);
+			c->round = fs->plan_round;
 	}
 	return NULL;
 }
 
-static void read_ahead(struct itme_plan *plan)
+static void read_ahead(struct itme_fs *fs)
 {
-	struct itme_fs *fs = plan->fs;
 	struct itme_inode *ino;
 	bool more = false, ok;
 	u32 idx;
 
 	do {
 		spin_lock(&fs->lock);
-		ino = list_empty(&plan->node) ? NULL : next_of_all(plan, &idx, &more);
+		ino = next_of_all(fs, &idx, &more);
 		spin_unlock(&fs->lock);
 		ok = true;
 		if (ino) {
@@ -619,7 +628,7 @@ static void plan_work(struct work_struct *work)
 
 	if (READ_ONCE(plan->condemned))
 		execute(plan);
-	read_ahead(plan);
+	read_ahead(fs);
 	itme_plan_put(plan);
 	itme_fs_put(fs);
 }

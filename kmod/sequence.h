@@ -61,6 +61,7 @@ struct itme_sequence {
  * @used: when last moved, by the clock of the cursors
  * @run: touches in order, saturating; 0 when there is no cursor here
  * @skipped: uses that the last touch has passed over
+ * @round: of who reads ahead, in which there was nothing to do for it
  */
 struct itme_cursor {
 	u32 pos;
@@ -68,6 +69,7 @@ struct itme_cursor {
 	u32 used;
 	u32 run;
 	u32 skipped;
+	u32 round;
 };
 
 /**
