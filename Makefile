@@ -41,6 +41,10 @@ demo: setup lab-modules tools
 bench: setup lab-modules tools
 	tests/bench/run
 
+# A decode model in less memory than it wants, against what else there is.
+bench-model: setup lab-modules
+	tests/bench/model.py
+
 # A shell in a guest: make vm PROFILE=cxl VM_ARGS="--nvme 4G --smp 4"
 vm: setup lab-modules
 	@tests/lab/run --profile $(PROFILE) $(VM_ARGS) --shell
@@ -55,4 +59,4 @@ clean:
 	-[ ! -e tests/selftests/Makefile ] || $(MAKE) -C tests/selftests clean
 	rm -rf $(BUILD)
 
-.PHONY: all modules lab-modules tools setup check lint demo bench vm install clean
+.PHONY: all modules lab-modules tools setup check lint demo bench bench-model vm install clean

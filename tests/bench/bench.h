@@ -22,6 +22,7 @@ int job_read(int argc, char **argv);
 int job_move(int argc, char **argv);
 int job_touch(int argc, char **argv);
 int job_meta(int argc, char **argv);
+int job_model(int argc, char **argv);
 
 __attribute__((noreturn, format(printf, 1, 2))) void die(const char *fmt, ...);
 
@@ -33,7 +34,7 @@ int open_or_die(const char *path, int flags);
 uint64_t file_size(int fd);
 void *map_file(int fd, uint64_t len);
 
-void import_file(const char *mount, const char *lower, const char *name);
+void import_file(const char *mount, const char *lower, const char *name, uint32_t chunk);
 uint64_t advise(int fd, uint64_t off, uint64_t len, uint32_t advice, uint32_t tier);
 /* Counters of the mount that fd lies on; false where that is no itmefs. */
 bool itme_counters(int fd, struct itme_stats *st);

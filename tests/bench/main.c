@@ -18,11 +18,12 @@ static const struct job {
 	const char *usage;
 } jobs[] = {
 	{ "write", job_write, "FILE SIZE" },
-	{ "import", job_import, "MOUNT LOWER NAME" },
+	{ "import", job_import, "MOUNT LOWER NAME [CHUNK]" },
 	{ "read", job_read, "[options] NAME=FILE..., see reader.c" },
 	{ "move", job_move, "ROUNDS LENGTH DRAM_NODE CXL_NODE FILE" },
 	{ "touch", job_touch, "NODE LENGTH" },
 	{ "meta", job_meta, "NAME ROUNDS MOUNT LOWER" },
+	{ "model", job_model, "[options], see model.c" },
 };
 
 void die(const char *fmt, ...)
@@ -101,12 +102,13 @@ void *map_file(int fd, uint64_t len)
 	return p;
 }
 
-void import_file(const char *mount, const char *lower, const char *name)
+void import_file(const char *mount, const char *lower, const char *name, uint32_t chunk)
 {
 	int dir = open_or_die(mount, O_RDONLY | O_DIRECTORY);
 	int fd = open_or_die(lower, O_RDONLY);
 	struct itme_import req = {
 		.lower_fd = fd,
+		.chunk_size = chunk,
 		.name_len = strlen(name),
 		.name = (uintptr_t)name,
 	};
@@ -119,9 +121,9 @@ void import_file(const char *mount, const char *lower, const char *name)
 
 int job_import(int argc, char **argv)
 {
-	if (argc != 4)
+	if (argc != 4 && argc != 5)
 		return 2;
-	import_file(argv[1], argv[2], argv[3]);
+	import_file(argv[1], argv[2], argv[3], argc == 5 ? size_arg(argv[4]) : 0);
 	return 0;
 }
 

@@ -31,7 +31,7 @@ int job_meta(int argc, char **argv)
 	for (int n = atoi(argv[2]); n > 0; n--) {
 		uint64_t before = kernel_memory(), after;
 
-		import_file(argv[3], argv[4], "meta");
+		import_file(argv[3], argv[4], "meta", 0);
 		after = kernel_memory();
 		if (unlink(path))
 			die("unlink");

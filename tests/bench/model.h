@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the parts of `itme-bench model` share: the order in which a model's weights are
+ * used, and the ways to have them in memory.
+ */
+#ifndef ITME_MODEL_H
+#define ITME_MODEL_H
+
+#include "bench.h"
+
+/* Weights are read and computed with by so much at a time, as in a matrix product. */
+#define TILE	(64UL << 10)
+
+/**
+ * struct model - what is computed
+ * @name: printed with each pass
+ * @path: file of the weights
+ * @disk: drive that is read, for its counters
+ * @layers: of the model
+ * @layer: bytes of a layer
+ * @piece: bytes of what is used in file order, a tensor; those of a layer, and the
+ *	layers, are shuffled if @shuffle
+ * @zipf: no layers: pieces at random, as many a pass as there are
+ * @compute_ns: instructions a layer
+ * @stride: bytes between two loads
+ * @passes: to measure
+ * @order: offsets of the pieces, in order of use
+ * @nr_pieces: of @order
+ */
+struct model {
+	const char *name;
+	const char *path;
+	const char *disk;
+	uint64_t layers, layer, piece, compute_ns, stride, passes;
+	bool shuffle, zipf;
+	uint64_t *order;
+	uint64_t nr_pieces;
+};
+
+static inline uint64_t model_size(const struct model *m)
+{
+	return m->layers * m->layer;
+}
+
+void model_order(struct model *m, uint64_t pass);
+
+/* The pieces of a layer lie in one range of the file. */
+uint64_t model_layer_start(const struct model *m, uint64_t nth);
+
+/**
+ * struct store - a way to have the weights in memory
+ * @name: -m
+ * @start: before the first pass
+ * @layer: the @nth layer of a pass is used now; where it is, less its offset. NULL
+ *	where nobody has to be told
+ */
+struct store {
+	const char *name;
+	void (*start)(const struct model *m);
+	const char *(*layer)(const struct model *m, uint64_t nth);
+};
+
+extern const struct store stores[];
+
+/* dbuf.c: reads layer by layer into two buffers, O_DIRECT by io_uring */
+void dbuf_start(const struct model *m);
+const char *dbuf_layer(const struct model *m, uint64_t nth);
+
+/* plan.c: tells the kernel the order, by netlink */
+void plan_tell(const struct model *m, int fd);
+
+#endif
