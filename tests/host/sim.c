@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "event.h"
 #include "tap.h"
 
 /* As in kmod/: super.c (prefetch_wq), fill.c, pressure.c. */
@@ -16,6 +17,7 @@
 #define PROMOTE_MAX	16
 
 #define FILLS		4096
+#define WORKS		16
 #define NEVER		UINT64_MAX
 
 struct fill {
@@ -39,6 +41,8 @@ static struct {
 	int nr_files;
 	struct fill fill[FILLS];
 	int nr_fills;
+	struct work_struct *work[WORKS];
+	int nr_works;
 	u64 order;
 	u64 now;
 	u64 drive_free;
@@ -62,15 +66,53 @@ void itme_count(struct itme_inode *ino, enum itme_counter which, u64 n)
 		sim.stats.unused++;
 }
 
-/* plan.c: nobody has a plan here. */
+/* What plan.c calls. Nobody listens, and nobody learns. */
 
-bool itme_plan_touch(struct itme_inode *ino, u32 idx)
+atomic_t itme_plans_changed = { 1 };
+
+void itme_event_stage(u32 plan, u32 stage)
 {
-	return false;
 }
 
-void itme_plan_missed(struct itme_inode *ino, u32 idx)
+void itme_learn_touch(struct itme_inode *ino, u32 idx)
 {
+}
+
+void itme_learn_again(struct itme_fs *fs, pid_t tgid)
+{
+}
+
+bool itme_fs_get(struct itme_fs *fs)
+{
+	return true;
+}
+
+void itme_fs_put(struct itme_fs *fs)
+{
+}
+
+void itme_inode_put(struct itme_inode *ino)
+{
+}
+
+bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
+{
+	for (int i = 0; i < sim.nr_works; i++)
+		if (sim.work[i] == work)
+			return false;
+	assert(sim.nr_works < WORKS);
+	sim.work[sim.nr_works++] = work;
+	return true;
+}
+
+static void run_works(void)
+{
+	while (sim.nr_works) {
+		struct work_struct *work = sim.work[0];
+
+		memmove(sim.work, sim.work + 1, --sim.nr_works * sizeof(*sim.work));
+		work->func(work);
+	}
 }
 
 /* tier.c */
@@ -212,12 +254,26 @@ static long evict_colder(int tier, u32 interval)
 
 /* fill.c */
 
-static bool earns_main(struct fill *fill)
+static bool earns_main(struct fill *fill, u32 interval)
 {
-	u32 interval = itme_chunk_interval(fill->ino, fill->idx);
-
 	return fill->tier == ITME_TIER_DRAM && !itme_chunk_fits_main(fill->ino, fill->idx) &&
 	       evict_colder(ITME_TIER_DRAM, interval) > 0;
+}
+
+static void place(struct fill *f)
+{
+	u32 cycle = 0;
+	enum itme_class class = itme_plan_class(f->ino, f->idx, &cycle);
+	bool earned = false;
+
+	if (class == ITME_CLASS_CXL && itme_tiers[ITME_TIER_CXL].budget.v)
+		f->tier = ITME_TIER_CXL;
+	if (class == ITME_CLASS_DRAM)
+		earned = earns_main(f, max_t(u32, cycle, ITME_HZ));
+	else if (class == ITME_CLASS_NONE)
+		earned = earns_main(f, itme_chunk_interval(f->ino, f->idx));
+	f->tier = itme_chunk_place(f->ino, f->idx, f->tier, class, earned);
+	f->placed = true;
 }
 
 static void end_fill(int i, bool resident, int err)
@@ -242,13 +298,16 @@ static bool fill_step(int i)
 	long pages = itme_chunk_pages(f->ino, f->idx);
 	u64 ns = sim.config.drive_ns * pages / ITME_CHUNK_MAX_PAGES;
 
-	if (!f->placed) {
-		f->tier = itme_chunk_place(f->ino, f->idx, f->tier, ITME_CLASS_NONE, earns_main(f));
-		f->placed = true;
-	}
+	if (!f->placed)
+		place(f);
 	while (!itme_tier_charge(f->tier, pages)) {
 		if (evict(f->tier, f->demand))
 			continue;
+		if (f->tier == ITME_TIER_CXL) {
+			f->tier = ITME_TIER_DRAM;
+			itme_chunk_replace(f->ino, f->idx, f->tier);
+			continue;
+		}
 		if (!f->demand || sim.now - f->begun > PATIENCE) {
 			end_fill(i, false, f->demand ? -ENOMEM : -EAGAIN);
 			return false;
@@ -307,6 +366,12 @@ static void fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
 	};
 }
 
+bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
+{
+	fill(ino, idx, demand, tier);
+	return true;
+}
+
 static void prefetch(struct itme_inode *ino, struct itme_range range)
 {
 	for (u32 i = range.start; i < range.start + range.nr; i++)
@@ -335,15 +400,18 @@ static void sample_tier(int tier, u32 *promoted)
 	while (n--) {
 		struct itme_inode *ino;
 		bool touched = false;
-		u32 idx, heat = 0;
+		u32 idx, heat = 0, cycle;
+		enum itme_class class;
 
 		ino = itme_chunk_sample(&sim.fs, tier, &idx, &touched, &heat);
 		if (!ino)
 			return;
 		if (touched)
 			file_of(ino)->mapped[idx] = false;
-		if (tier == ITME_TIER_CXL && heat >= PROMOTE_HEAT && *promoted < PROMOTE_MAX &&
-		    promote(ino, idx))
+		class = itme_plan_class(ino, idx, &cycle);
+		itme_chunk_classify(ino, idx, class);
+		if (tier == ITME_TIER_CXL && class != ITME_CLASS_CXL && heat >= PROMOTE_HEAT &&
+		    *promoted < PROMOTE_MAX && promote(ino, idx))
 			(*promoted)++;
 	}
 }
@@ -353,6 +421,7 @@ static void sample(void)
 	u32 promoted = 0;
 
 	itme_chunks_retry_held(&sim.fs);
+	itme_plans_balance(&sim.fs);
 	if (sim.all_fills != sim.sampled_fills || itme_tiers[ITME_TIER_CXL].used.v)
 		for (int tier = 0; tier < ITME_MEM_TIERS; tier++)
 			sample_tier(tier, &promoted);
@@ -459,6 +528,7 @@ bool sim_run(struct sim_reader *readers, int nr)
 			return true;
 		if (sim.now - progress > 2 * PATIENCE)
 			return false;
+		run_works();
 		start_fills();
 		for (int i = 0; i < sim.nr_fills; i++)
 			next = min(next, fill_next(&sim.fill[i]));
@@ -475,10 +545,13 @@ void sim_idle(u64 ns)
 	u64 end = sim.now + ns;
 
 	while (sim.now < end) {
+		u64 next = min(end, sim.sample_at);
+
+		run_works();
 		start_fills();
-		sim.now = min(end, sim.sample_at);
 		for (int i = 0; i < sim.nr_fills; i++)
-			sim.now = min(sim.now, fill_next(&sim.fill[i]));
+			next = min(next, fill_next(&sim.fill[i]));
+		sim.now = max(sim.now, next);
 		end_reads();
 		if (sim.now >= sim.sample_at)
 			sample();
@@ -532,6 +605,11 @@ u32 sim_resident(const struct sim_file *file, int tier)
 	for (u32 i = 0; i < file->ino.nr_chunks; i++)
 		n += file->ino.chunks[i].state == ITME_RESIDENT && file->ino.chunks[i].tier == tier;
 	return n;
+}
+
+struct itme_fs *sim_fs(void)
+{
+	return &sim.fs;
 }
 
 u64 sim_now(void)
@@ -619,6 +697,7 @@ void sim_start(const struct sim_config *config)
 	sim.now = 1000 * SIM_MS;
 	sim.sample_at = sim.now + SAMPLE_PERIOD;
 	spin_lock_init(&sim.fs.lock);
+	INIT_LIST_HEAD(&sim.fs.plans);
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		INIT_LIST_HEAD(&sim.fs.queues[tier].main.list);
 		INIT_LIST_HEAD(&sim.fs.queues[tier].ring.list);
@@ -639,6 +718,7 @@ struct sim_file *sim_file(u32 chunks)
 	ino->id = ++sim.nr_files;
 	ino->chunk_shift = sim.config.chunk_shift;
 	ino->nr_chunks = chunks;
+	ino->linked = true;
 	/* The last chunk is short. */
 	ino->vfs.i_size = ((loff_t)chunks << ino->chunk_shift) - 5 * PAGE_SIZE - 100;
 	ino->chunks = calloc(chunks, sizeof(*ino->chunks));
@@ -657,6 +737,8 @@ struct sim_file *sim_file(u32 chunks)
 void sim_stop(void)
 {
 	sim_check();
+	run_works();
+	itme_plans_drop(&sim.fs);
 	/* Fills that are under way end first, as they hold the inode. */
 	while (sim.nr_fills)
 		sim_idle(SIM_MS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A machine in small: kmod/residency.c, policy.c and stream.c as they are, and in
+ * A machine in small: kmod/residency.c, policy.c, stream.c, plan.c as they are, and in
  * place of fill.c, mover.c and pressure.c a model of what these do with them. A
  * drive serves one chunk after the other; readers use chunks and compute between;
  * a mapped chunk is used without being seen until the sampler unmaps it. Time is
@@ -106,6 +106,7 @@ bool sim_pin(struct sim_file *file, u32 idx, int tier);
 struct sim_stats sim_stats_take(void);
 u32 sim_resident(const struct sim_file *file, int tier);
 u64 sim_now(void);
+struct itme_fs *sim_fs(void);
 void sim_check(void);
 
 #endif /* HOST_SIM_H */

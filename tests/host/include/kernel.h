@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * As much of the kernel as kmod/residency.c and the headers of kmod/ need on the
+ * As much of the kernel as kmod/residency.c, plan.c and the headers of kmod/ need on the
  * host, where one thread plays all parts. Headers of the kernel that are not in
  * include/linux/ stand for this one; the Makefile makes them.
  */
@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <linux/list.h>
 #include <linux/types.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -79,7 +80,7 @@ struct mutex { int unused; };
 typedef struct { int unused; } wait_queue_head_t;
 typedef struct { unsigned long bits; } nodemask_t;
 struct workqueue_struct;
-struct work_struct { int unused; };
+struct work_struct { void (*func)(struct work_struct *work); };
 struct delayed_work { int unused; };
 struct timespec64 { s64 tv_sec; long tv_nsec; };
 struct kiocb { int unused; };
@@ -122,7 +123,28 @@ static inline void xa_erase(struct xarray *xa, unsigned long index)
 /* The simulator waits in its own way. */
 #define wait_var_event_killable(var, cond) ((void)(var), assert(cond), 0)
 
-/* Time is the simulator's. */
+#define min3(a, b, c)		min(min(a, b), c)
+#define div64_u64(a, b)		((u64)(a) / (b))
+#define mul_u64_u64_shr(a, b, n) ((u64)((unsigned __int128)(a) * (b) >> (n)))
+#define check_add_overflow(a, b, sum) __builtin_add_overflow(a, b, sum)
+
+#define GFP_KERNEL		0
+#define GFP_KERNEL_ACCOUNT	0
+#define kzalloc(n, gfp)		calloc(1, n)
+#define kvcalloc(nr, n, gfp)	calloc(nr, n)
+#define kvrealloc(p, n, gfp)	realloc(p, n)
+#define kvfree(p)		free(p)
+#define kfree(p)		free(p)
+
+#define refcount_set(r, n)	((void)((r)->v = (n)))
+#define refcount_inc(r)		((void)(r)->v++)
+#define refcount_dec(r)		((void)(r)->v--)
+#define refcount_dec_and_test(r) (!--(r)->v)
+#define atomic_inc_return(a)	(++(a)->v)
+
+/* Work is the simulator's, and so is time. */
+#define INIT_WORK(work, f)	((void)((work)->func = (f)))
+bool queue_work(struct workqueue_struct *wq, struct work_struct *work);
 u64 ktime_get_ns(void);
 
 #endif /* HOST_KERNEL_H */

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Plans on a machine in small (sim.h): what comes from the drive in a pass, and what
+ * of that somebody had to wait for.
+ */
+#include "sim.h"
+
+#include <stdlib.h>
+
+#include "tap.h"
+
+#define NR	320
+#define STRIDE	7
+
+static u32 trace[2 * NR];
+
+/* Uses @from to @from + @nr of the stride order over @chunks. */
+static const u32 *strides(u32 chunks, u32 from, u32 nr)
+{
+	for (u32 i = 0; i < nr; i++)
+		trace[i] = (u64)((from + i) % chunks) * STRIDE % chunks;
+	return trace;
+}
+
+static struct itme_plan *plan(struct sim_file *file, bool cyclic)
+{
+	u32 chunks = file->ino.nr_chunks, id = 0;
+	u64 size = i_size_read(&file->ino.vfs);
+	struct itme_plan *p = itme_plan_alloc(sim_fs(), 1);
+
+	p->seq.cyclic = cyclic;
+	for (u32 i = 0; i < chunks; i++) {
+		u64 at = (u64)((u64)i * STRIDE % chunks) << file->ino.chunk_shift;
+		u64 len = min(size - at, (u64)1 << file->ino.chunk_shift);
+
+		CHECK(!itme_plan_reserve(p));
+		CHECK(!itme_plan_add(p, i, file->ino.id, at, len));
+	}
+	CHECK(!itme_plan_install(p, &id));
+	return p;
+}
+
+/* One reader; what came of it. */
+static struct sim_stats run(struct sim_file *file, u32 from, u32 nr, u64 compute_ns)
+{
+	struct sim_reader r = {
+		.file = file, .nr = nr, .compute_ns = compute_ns,
+		.trace = strides(file->ino.nr_chunks, from, nr),
+	};
+
+	sim_stats_take();
+	CHECK(sim_run(&r, 1), "stuck at %u", r.at);
+	return sim_stats_take();
+}
+
+static long stays(const struct sim_config *config)
+{
+	long chunk = ITME_CHUNK_MAX_PAGES;
+
+	return config->dram - itme_policy_ring(config->dram * chunk) / chunk + config->cxl;
+}
+
+/* In the steady state, all that does not stay is read once, ahead, and nothing moves. */
+static void steady(struct sim_config config, u32 nr, u64 compute_ns)
+{
+	long least = max(0L, (long)nr - stays(&config));
+	struct sim_file *file;
+
+	sim_start(&config);
+	file = sim_file(nr);
+	plan(file, true);
+	for (int pass = 0; pass < 6; pass++) {
+		struct sim_stats s = run(file, 0, nr, compute_ns);
+
+		if (pass < 2)
+			continue;
+		CHECK(s.fills <= least * 1.03 + 1, "pass %d: %u fills, %ld", pass, s.fills, least);
+		CHECK(s.demand <= 1, "%u not read ahead", s.demand);
+		CHECK(!s.unused && !s.given_up, "%u, %u", s.unused, s.given_up);
+		CHECK(!s.promoted && !s.demoted, "%u, %u", s.promoted, s.demoted);
+	}
+	sim_stop();
+}
+
+static void cyclic(void)
+{
+	static const long dram[] = { 4, 6, 12, 96, 300, 400 };
+
+	for (size_t i = 0; i < sizeof(dram) / sizeof(*dram); i++)
+		for (long cxl = 0; cxl <= 64; cxl += 32)
+			for (int reads = 0; reads < 2; reads++)
+				for (u64 ms = 2; ms <= 8; ms *= 4)
+					steady((struct sim_config){
+						.dram = dram[i], .cxl = cxl, .reads = reads,
+						.worker_ns = 20000,
+					}, NR, ms * SIM_MS);
+}
+
+static void two_readers(void)
+{
+	struct sim_config config = { .dram = 96, .worker_ns = 20000, .reads = true };
+	struct sim_file *file;
+
+	sim_start(&config);
+	file = sim_file(NR);
+	plan(file, true);
+	for (int pass = 0; pass < 3; pass++) {
+		struct sim_reader r[2] = {
+			{ .file = file, .trace = strides(NR, 0, 2 * NR), .nr = NR,
+			  .compute_ns = 6 * SIM_MS },
+			{ .file = file, .trace = trace + NR / 2, .nr = NR,
+			  .compute_ns = 6 * SIM_MS },
+		};
+		struct sim_stats s;
+
+		sim_stats_take();
+		CHECK(sim_run(r, 2));
+		s = sim_stats_take();
+		if (!pass)
+			continue;
+		CHECK(s.fills <= 2 * (NR - stays(&config)) + 4, "%u", s.fills);
+		CHECK(s.demand <= 4, "%u", s.demand);
+	}
+	sim_stop();
+}
+
+static void two_plans(void)
+{
+	struct sim_config config = { .dram = 96, .cxl = 32, .worker_ns = 20000 };
+	struct sim_file *file[2];
+	struct itme_plan *p[2];
+
+	sim_start(&config);
+	for (int i = 0; i < 2; i++) {
+		file[i] = sim_file(NR / 2);
+		p[i] = plan(file[i], true);
+	}
+	for (int pass = 0; pass < 4; pass++) {
+		const u32 *t = strides(NR / 2, 0, NR / 2);
+		struct sim_reader r[2] = {
+			{ .file = file[0], .trace = t, .nr = NR / 2, .compute_ns = 6 * SIM_MS },
+			{ .file = file[1], .trace = t, .nr = NR / 2, .compute_ns = 6 * SIM_MS },
+		};
+		struct sim_stats s;
+
+		sim_stats_take();
+		CHECK(sim_run(r, 2));
+		s = sim_stats_take();
+		CHECK(s.demand <= (pass ? 2 : NR / 8), "pass %d: %u", pass, s.demand);
+		if (pass > 1)
+			CHECK(s.fills <= NR - stays(&config) + 4, "%u", s.fills);
+	}
+	CHECK(p[0]->share[0] == p[1]->share[0] && p[0]->share[1] == p[1]->share[1]);
+	CHECK(p[0]->share[0] && p[0]->share[1]);
+	/* A budget goes first, and what is left is the other's. */
+	p[1]->budget = 60 * ITME_CHUNK_MAX_PAGES;
+	itme_plans_balance(sim_fs());
+	CHECK(p[1]->share[0] > 3 * p[0]->share[0]);
+	p[0]->budget = 60 * ITME_CHUNK_MAX_PAGES;
+	itme_plans_balance(sim_fs());
+	CHECK((p[0]->share[0] + p[1]->share[0]) * (NR / 2) >> 32 <= (u64)stays(&config) - 32);
+	sim_stop();
+}
+
+static void jumps(void)
+{
+	static const u32 to[] = { 160, 10, 260, 0, 100, 101, 200 };
+	struct sim_config config = { .dram = 96, .worker_ns = 20000 };
+	struct sim_file *file;
+
+	sim_start(&config);
+	file = sim_file(NR);
+	plan(file, true);
+	run(file, 0, NR, 3 * SIM_MS);
+	for (size_t i = 0; i < sizeof(to) / sizeof(*to); i++) {
+		struct sim_stats s = run(file, to[i], 60, 3 * SIM_MS);
+
+		CHECK(s.demand <= 10, "to %u: %u of %u", to[i], s.demand, s.fills);
+	}
+	sim_stop();
+}
+
+static void once(void)
+{
+	struct sim_config config = { .dram = 96, .worker_ns = 20000 };
+	struct sim_file *file;
+
+	sim_start(&config);
+	file = sim_file(NR);
+	plan(file, false);
+	for (int pass = 0; pass < 3; pass++) {
+		struct sim_stats s = run(file, 0, NR, 3 * SIM_MS);
+
+		CHECK(s.fills == NR && s.demand <= 8, "%u, %u", s.fills, s.demand);
+		sim_idle(1000 * SIM_MS);
+		s = sim_stats_take();
+		CHECK(!s.fills, "%u read for nobody", s.fills);
+	}
+	sim_stop();
+}
+
+static void steps(void)
+{
+	struct sim_config config = { .dram = 96, .worker_ns = 20000 };
+	struct sim_file *file;
+	struct itme_plan *p;
+	struct sim_stats s;
+
+	sim_start(&config);
+	file = sim_file(NR);
+	p = plan(file, true);
+	p->lookahead = 8 * ITME_CHUNK_MAX_PAGES;
+	CHECK(itme_plan_step(sim_fs(), p->id, NR) == -ERANGE);
+	CHECK(itme_plan_step(sim_fs(), p->id + 1, 0) == -ENOENT);
+	CHECK(!itme_plan_step(sim_fs(), p->id, 100));
+	sim_idle(100 * SIM_MS);
+	s = sim_stats_take();
+	CHECK(s.fills == 8 && !s.demand, "%u, %u", s.fills, s.demand);
+	s = run(file, 100, 8, 3 * SIM_MS);
+	CHECK(!s.demand, "%u", s.demand);
+	/* No further than said, and not by itself. */
+	sim_idle(1000 * SIM_MS);
+	CHECK(sim_resident(file, ITME_TIER_DRAM) == 16, "%u",
+	      sim_resident(file, ITME_TIER_DRAM));
+	CHECK(!itme_plan_remove(sim_fs(), p->id));
+	CHECK(itme_plan_remove(sim_fs(), 1) == -ENOENT);
+	sim_stop();
+}
+
+/* What is used often is in memory once, and counts once. */
+static void counted_once(void)
+{
+	struct sim_config config = { .dram = 96 };
+	struct sim_file *file;
+	struct itme_plan *p;
+	u32 id = 0;
+
+	sim_start(&config);
+	file = sim_file(NR);
+	p = itme_plan_alloc(sim_fs(), 8);
+	p->seq.cyclic = true;
+	for (u32 i = 0; i < 4; i++) {
+		CHECK(!itme_plan_add(p, i, file->ino.id, 0, 2 << 21));
+		CHECK(!itme_plan_add(p, i, file->ino.id, (u64)(i * 2) << 21, 4 << 21));
+	}
+	CHECK(!itme_plan_install(p, &id));
+	CHECK(p->pages == 10 * ITME_CHUNK_MAX_PAGES, "%llu", (unsigned long long)p->pages);
+	sim_stop();
+}
+
+static const struct test tests[] = {
+	{ "cyclic plans come to MIN", cyclic },
+	{ "two readers of one plan", two_readers },
+	{ "two plans share", two_plans },
+	{ "jumps", jumps },
+	{ "gone through once", once },
+	{ "steps", steps },
+	{ "a chunk counts once", counted_once },
+};
+TAP_MAIN(tests)
