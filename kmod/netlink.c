@@ -326,5 +326,3 @@ void itme_netlink_exit(void)
 	itme_nl_plans_exit();
 	itme_nl_advise_exit();
 }
-
-MODULE_ALIAS_GENL_FAMILY(ITME_FAMILY_NAME);

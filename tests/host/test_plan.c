@@ -257,4 +257,5 @@ static const struct test tests[] = {
 	{ "steps", steps },
 	{ "a chunk counts once", counted_once },
 };
+
 TAP_MAIN(tests)

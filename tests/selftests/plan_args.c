@@ -287,11 +287,13 @@ static void see(const void *attrs, size_t len, void *arg)
 			uint32_t chunk = i % 2 ? 63 - i / 2 % 32 : i / 2 % 32;
 			const void *a = nl_data(range);
 			size_t n = nl_len(range);
+			uint64_t object, off, length;
 
-			s->right &= index == i / s->per_stage &&
-				nl_uint(nl_find(a, n, ITME_A_RANGE_OBJECT, NULL)) == s->id &&
-				nl_uint(nl_find(a, n, ITME_A_RANGE_OFFSET, NULL)) == chunk * SMALL &&
-				nl_uint(nl_find(a, n, ITME_A_RANGE_LENGTH, NULL)) == SMALL;
+			object = nl_uint(nl_find(a, n, ITME_A_RANGE_OBJECT, NULL));
+			off = nl_uint(nl_find(a, n, ITME_A_RANGE_OFFSET, NULL));
+			length = nl_uint(nl_find(a, n, ITME_A_RANGE_LENGTH, NULL));
+			s->right &= index == i / s->per_stage && object == s->id &&
+				    off == chunk * SMALL && length == SMALL;
 		}
 	}
 }
