@@ -160,15 +160,12 @@ TEST_F(pass, reads_what_does_not_stay)
 
 	ASSERT_EQ(0, one_pass(&r, 2, &s));
 	show("third pass", &s);
-	/*
-	 * MIN keeps all of the memory but one chunk; here the ring is for what
-	 * is read ahead, and of that the half that has been used comes again.
-	 */
+	/* MIN, of what the ring leaves */
 	least = FILE_SIZE - STAYS - cxl;
-	EXPECT_GE(least * 105 / 100, s.read_bytes);
-	EXPECT_LE(least * 80 / 100, s.read_bytes);
+	EXPECT_GE(least * 103 / 100, s.read_bytes);
+	EXPECT_LE(least * 90 / 100, s.read_bytes);
 	/* read ahead, nearly all of it */
-	EXPECT_GE(FILE_SIZE / 20, s.demand_bytes);
+	EXPECT_GE(FILE_SIZE / 50, s.demand_bytes);
 	EXPECT_GE(SMALL, s.prefetch_wasted_bytes);
 	/* no bouncing */
 	EXPECT_GE(2 * SMALL, s.promoted_bytes);
@@ -221,8 +218,8 @@ TEST_F(plan, two_share)
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, since(r[i].fd, &old[i], &s[i]));
 		show(i ? "the other" : "one", &s[i]);
-		EXPECT_GE(least * 110 / 100, s[i].read_bytes);
-		EXPECT_LE(least * 80 / 100, s[i].read_bytes);
+		EXPECT_GE(least * 105 / 100, s[i].read_bytes);
+		EXPECT_LE(least * 90 / 100, s[i].read_bytes);
 		EXPECT_GE(FILE_SIZE / 20, s[i].demand_bytes);
 		EXPECT_GE(2 * SMALL, s[i].promoted_bytes + s[i].demoted_bytes);
 	}
@@ -251,7 +248,7 @@ TEST_F(plan, skip_and_restart)
 		ASSERT_EQ(0, run(&r, to[i], 60));
 		ASSERT_EQ(0, since(r.fd, &old, &s));
 		show("after a jump", &s);
-		EXPECT_GE(8 * SMALL, s.demand_bytes);
+		EXPECT_GE(10 * SMALL, s.demand_bytes);
 	}
 	ASSERT_EQ(0, plan_get(&nl, id));
 	EXPECT_LE(ARRAY_LEN(to) - 1, nl_reply_uint(&nl, ITME_A_PLAN_JUMPS));
@@ -434,7 +431,7 @@ TEST_F(plan, wrong_plan)
 	ASSERT_EQ(0, since(r.fd, &old, &s));
 	show("at random", &s);
 	EXPECT_GE(2 * FILE_SIZE, s.read_bytes);
-	EXPECT_GE(FILE_SIZE / 4, s.prefetch_wasted_bytes);
+	EXPECT_GE(s.read_bytes / 5, s.prefetch_wasted_bytes);
 	nl_close(&nl);
 }
 
