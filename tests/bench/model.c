@@ -4,11 +4,12 @@
  * in each pass, by loads, and each layer is computed with for a while.
  *
  *   itme-bench model -n NAME -f FILE -d DISK -m STORE [-L LAYERS] [-l LAYER_BYTES]
- *                    [-t PIECE_BYTES] [-c NS] [-s STRIDE] [-p PASSES] [-x] [-z] [-P]
+ *                    [-t PIECE_BYTES] [-c NS] [-s STRIDE] [-p PASSES] [-x] [-z] [-w] [-P]
  *
  * STORE: mmap, willneed (mmap, and a thread that asks for the next layer), anon
  * (anonymous memory), dbuf (two buffers of a layer, read O_DIRECT). -x shuffles
- * layers and pieces, -z takes pieces at random (Zipf), -P sets a plan first.
+ * layers and pieces, -z takes pieces at random (Zipf), -w waits instead of
+ * computing, -P sets a plan first.
  *
  * Of each pass is printed: its time, CPU time of the thread, what the drive read and
  * wrote, major faults, ITME's counters. Computing is a loop of counted instructions,
@@ -22,8 +23,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -33,12 +34,18 @@ static struct model model = {
 	.layers = 80, .layer = 2560 << 10, .piece = 512 << 10, .stride = 64, .passes = 4,
 };
 
-/* Two instructions a round. */
-static void compute(uint64_t ns)
+/*
+ * Elsewhere: on a GPU, or on CPUs that the kernel's work does not take. Else on this
+ * one, two instructions a round.
+ */
+static void compute(const struct model *m, uint64_t ns)
 {
+	struct timespec ts = { .tv_nsec = ns };
 	uint64_t rounds = ns / 2;
 
-	if (rounds)
+	if (m->elsewhere)
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
+	else if (rounds)
 		__asm__ volatile("1: dec %0\n\tjnz 1b" : "+r"(rounds) : : "cc");
 }
 
@@ -55,13 +62,16 @@ static uint64_t load(const char *p, uint64_t len, uint64_t stride)
 	return a + b;
 }
 
+/* A tile at a time, as in a matrix product; to wait costs more than to begin a loop. */
 static void use(const struct model *m, const char *p, uint64_t len)
 {
-	for (uint64_t pos = 0; pos < len; pos += TILE) {
-		uint64_t n = len - pos < TILE ? len - pos : TILE;
+	uint64_t tile = m->elsewhere ? 256 << 10 : 64 << 10;
+
+	for (uint64_t pos = 0; pos < len; pos += tile) {
+		uint64_t n = len - pos < tile ? len - pos : tile;
 
 		load(p + pos, n, m->stride);
-		compute(m->compute_ns * n / m->layer);
+		compute(m, m->compute_ns * n / m->layer);
 	}
 }
 
@@ -219,6 +229,8 @@ static void pass(struct model *m, const struct store *store, uint64_t n)
 
 static void run(struct model *m, const struct store *store, bool plan)
 {
+	if (prctl(PR_SET_TIMERSLACK, 1UL))
+		die("prctl");
 	weights_fd = open_or_die(m->path, O_RDONLY);
 	if (file_size(weights_fd) < model_size(m))
 		die("%s is too small", m->path);
@@ -245,7 +257,7 @@ int job_model(int argc, char **argv)
 	bool plan = false;
 	int c;
 
-	while ((c = getopt(argc, argv, "n:f:d:m:L:l:t:c:s:p:xzP")) != -1) {
+	while ((c = getopt(argc, argv, "n:f:d:m:L:l:t:c:s:p:xzwP")) != -1) {
 		switch (c) {
 		case 'n':
 			m->name = optarg;
@@ -282,6 +294,9 @@ int job_model(int argc, char **argv)
 			break;
 		case 'z':
 			m->zipf = true;
+			break;
+		case 'w':
+			m->elsewhere = true;
 			break;
 		case 'P':
 			plan = true;

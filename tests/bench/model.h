@@ -8,9 +8,6 @@
 
 #include "bench.h"
 
-/* Weights are read and computed with by so much at a time, as in a matrix product. */
-#define TILE	(64UL << 10)
-
 /**
  * struct model - what is computed
  * @name: printed with each pass
@@ -21,7 +18,8 @@
  * @piece: bytes of what is used in file order, a tensor; those of a layer, and the
  *	layers, are shuffled if @shuffle
  * @zipf: no layers: pieces at random, as many a pass as there are
- * @compute_ns: instructions a layer
+ * @compute_ns: a layer
+ * @elsewhere: computed with on no CPU of ours
  * @stride: bytes between two loads
  * @passes: to measure
  * @order: offsets of the pieces, in order of use
@@ -32,7 +30,7 @@ struct model {
 	const char *path;
 	const char *disk;
 	uint64_t layers, layer, piece, compute_ns, stride, passes;
-	bool shuffle, zipf;
+	bool shuffle, zipf, elsewhere;
 	uint64_t *order;
 	uint64_t nr_pieces;
 };

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What `make bench-model` runs: the rows, by scenario."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LAYERS = 80
 LAYER_KIB = 2560
@@ -71,6 +71,10 @@ class Scenario:
                 self.row("planned2m", "itme", "ITME, planned, chunks of 2 MiB", 4, "2M", "-P")]
 
 
+def elsewhere(scenario):
+    return replace(scenario, name=scenario.name + "-w", options="-w", again=())
+
+
 # 30 % and 4 % of the weights, and a quarter of them; compute as long as I/O, or a quarter of it.
 WIDE = Scenario("wide", 60, SLOW, 1, again=("dram", "dbuf", "ext4", "learned", "planned"))
 RING = Scenario("ring", 8, SLOW, 1, again=("learned", "planned"))
@@ -102,6 +106,12 @@ def rows():
     yield FASTER.dbuf()
     yield from FASTER.ext4()
     yield from FASTER.itme()
+    for scenario in (WIDE, RING, FASTER):
+        other = elsewhere(scenario)
+        yield other.dram()
+        yield other.dbuf()
+        yield from other.ext4()
+        yield from other.itme()
     yield ORDER.dbuf()
     yield from ORDER.ext4()
     yield from ORDER.itme()
