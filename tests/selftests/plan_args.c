@@ -226,7 +226,7 @@ static void put_part(struct nl_msg *m, uint32_t id, uint32_t from, uint32_t to,
 	bool open = false;
 
 	for (uint32_t i = from; i < to; i++) {
-		uint32_t chunk = i % 2 ? 63 - i / 2 % 32 : i / 2 % 32;
+		uint32_t chunk = i % 2 ? 63 - i / 2 % 31 : i / 2 % 31;
 
 		if (!open) {
 			nest = nl_nest(m, ITME_A_PLAN_STAGE);
@@ -284,7 +284,7 @@ static void see(const void *attrs, size_t len, void *arg)
 		range = NULL;
 		while ((range = nl_find(in, inner, ITME_A_STAGE_RANGE, range))) {
 			uint32_t i = s->nr++;
-			uint32_t chunk = i % 2 ? 63 - i / 2 % 32 : i / 2 % 32;
+			uint32_t chunk = i % 2 ? 63 - i / 2 % 31 : i / 2 % 31;
 			const void *a = nl_data(range);
 			size_t n = nl_len(range);
 			uint64_t object, off, length;
