@@ -243,6 +243,8 @@ static int install(struct pending *p, struct genl_info *info, u32 *id)
 		GENL_SET_ERR_MSG_FMT(info, "there is no plan %u", p->id);
 	else if (err == -ENOSPC)
 		GENL_SET_ERR_MSG_FMT(info, "there are %u plans already", ITME_PLANS_MAX);
+	else if (err == -ESTALE)
+		GENL_SET_ERR_MSG(info, "all files of the plan are gone");
 	else if (err == -EFBIG)
 		GENL_SET_ERR_MSG(info, "a pass of the plan uses more than 2^31 chunks");
 	return err;

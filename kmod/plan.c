@@ -280,7 +280,8 @@ static void plan_work(struct work_struct *work);
  * @id: number of the plan to replace, 0 for a new one; set to the number it has
  *
  * Return: 0; -EINVAL it has no chunks; -EFBIG; -ENOENT no such plan to replace;
- * -ENOSPC there are too many. The caller then has the reference still.
+ * -ENOSPC there are too many; -ESTALE all its files have gone meanwhile. The caller
+ * then has the reference still.
  */
 int itme_plan_install(struct itme_plan *plan, u32 *id)
 {
@@ -302,6 +303,9 @@ int itme_plan_install(struct itme_plan *plan, u32 *id)
 	} else if (nr >= ITME_PLANS_MAX) {
 		err = -ENOSPC;
 	}
+	plan->pages = count_pages(plan);
+	if (!err && !plan->pages)
+		err = -ESTALE;
 	if (!err) {
 		if (old) {
 			list_del_init(&old->node);
@@ -312,14 +316,13 @@ int itme_plan_install(struct itme_plan *plan, u32 *id)
 		plan->id = *id;
 		plan->trusted = !plan->learned;
 		plan->passed = itme_now();
-		plan->pages = count_pages(plan);
 		list_add_tail(&plan->node, &fs->plans);
 		count_in(plan, 1);
 		balance(fs);
 		itme_changed(&itme_plans_changed);
 	}
 	spin_unlock(&fs->lock);
-	if (old)
+	if (old && !err)
 		itme_plan_put(old);
 	return err;
 }

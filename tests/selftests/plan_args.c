@@ -349,7 +349,7 @@ TEST_F(plan_args, parts)
 	struct nl nl, other, many[17];
 	uint32_t id, plan = 0;
 	struct nl_msg m;
-	int fd, i;
+	int fd, gone, i;
 
 	MOUNT("dram=16M");
 	ASSERT_EQ(0, nl_open(&nl));
@@ -398,6 +398,20 @@ TEST_F(plan_args, parts)
 	EXPECT_EQ(-EINVAL, plan_set(&nl, &m, NULL));
 	EXPECT_STREQ("the plan has no stages", nl.why);
 	EXPECT_EQ(2, nr_plans(&nl));
+
+	/* files that go before it is complete */
+	gone = import_open("g", SIZE, 2, SMALL);
+	ASSERT_LE(0, gone);
+	plan_begin(&m, &nl, true);
+	plan_stage(&m, id_of(gone), 0, SMALL);
+	nl_put_flag(&m, ITME_A_PLAN_MORE);
+	ASSERT_EQ(0, plan_set(&nl, &m, NULL));
+	ASSERT_EQ(0, file_unlink("g"));
+	close(gone);
+	usleep(100000);
+	plan_begin(&m, &nl, false);
+	EXPECT_EQ(-ESTALE, plan_set(&nl, &m, NULL));
+	EXPECT_STREQ("all files of the plan are gone", nl.why);
 
 	/* a bounded number of them, and none left when the socket is closed */
 	for (i = 0; i < 16; i++) {
