@@ -203,7 +203,7 @@ static struct itme_plan *find(struct itme_fs *fs, u32 id)
 	return NULL;
 }
 
-#define SHARE_ALL	(1ULL << 32)
+#define SHARE_ALL	BIT_ULL(32)
 
 static u64 share_of(u64 part, u64 all)
 {

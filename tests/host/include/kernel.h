@@ -124,6 +124,7 @@ static inline void xa_erase(struct xarray *xa, unsigned long index)
 #define wait_var_event_killable(var, cond) ((void)(var), assert(cond), 0)
 
 #define min3(a, b, c)		min(min(a, b), c)
+#define BIT_ULL(n)		(1ULL << (n))
 #define div64_u64(a, b)		((u64)(a) / (b))
 #define mul_u64_u64_shr(a, b, n) ((u64)((unsigned __int128)(a) * (b) >> (n)))
 #define check_add_overflow(a, b, sum) __builtin_add_overflow(a, b, sum)
