@@ -18,7 +18,7 @@ const struct actor actors[] = {
 	{ "mlock",	1, NULL,	mlock_step,	NULL, false },
 	{ "direct",	1, pin_init,	direct_step,	NULL, false },
 	{ "pipe",	1, pin_init,	pipe_step,	NULL, false },
-	{ "vmread",	1, pin_init,	vmread_step,	NULL, false },
+	{ "vmread",	1, vmread_init,	vmread_step,	NULL, false },
 	{ "uring",	1, uring_init,	uring_step,	NULL, false },
 	{ "budget",	1, NULL,	budget_step,	NULL, false },
 	{ "plug",	1, plug_init,	plug_step,	plug_restore, false },

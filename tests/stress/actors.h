@@ -33,6 +33,7 @@ void mlock_step(struct me *me);
 bool pin_init(struct me *me);
 void direct_step(struct me *me);
 void pipe_step(struct me *me);
+bool vmread_init(struct me *me);
 void vmread_step(struct me *me);
 bool uring_init(struct me *me);
 void uring_step(struct me *me);

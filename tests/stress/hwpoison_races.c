@@ -173,6 +173,31 @@ TEST_F(hwpoison_held, pinned)
 	EXPECT_COUNTED(p);
 }
 
+/* A page that is only suspected can stay where it was pinned to. */
+TEST_F(hwpoison_held, pinned_soft)
+{
+	int fd, err;
+	char *p;
+
+	MOUNT("dram=16M");
+	fd = import_open("f", SIZE, 1, 0);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, advise(fd, 0, 0, ITME_ADVICE_PIN, DRAM, NULL));
+	p = map_ro(fd, 0, SIZE);
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, touch(p + MIDDLE));
+	err = inject(p + MIDDLE, MADV_SOFT_OFFLINE);
+	SKIP_IF_NO_ERRORS(err);
+	EXPECT_EQ(EBUSY, err);
+	EXPECT_EQ(0, pattern_check(p, SIZE, 0, 1));
+	EXPECT_EQ(SIZE, resident_on(fd, DRAM, 0, 0));
+	EXPECT_EQ(0, advise(fd, 0, 0, ITME_ADVICE_UNPIN, ANY, NULL));
+	ASSERT_EQ(0, touch(p + MIDDLE));
+	EXPECT_EQ(0, inject(p + MIDDLE, MADV_SOFT_OFFLINE));
+	EXPECT_EQ(0, pattern_check(p, SIZE, 0, 1));
+	EXPECT_COUNTED(p);
+}
+
 /*
  * Somebody holds a page of the same folio, so that it cannot be split: the bad
  * page is an error to who maps it, the others are not; and when it has been let

@@ -5,13 +5,16 @@
 
 #include "stress.h"
 
-/* Sizes that end in the middle of a chunk, of a page, and at none. */
+/*
+ * Sizes that end in the middle of a chunk, of a page, and at none; a last chunk
+ * of 7 or 46 pages is read into several folios.
+ */
 const struct file_spec files[NR_FILES] = {
 	{ "f0", 6 * CHUNK, 11, 0 },
 	{ "f1", 5 * MIB + 77, 12, 64 * KIB },
 	{ "f2", 8 * MIB, 13, 256 * KIB },
-	{ "f3", CHUNK + 3 * PAGE + 1, 14, 0 },
-	{ "f4", 9 * CHUNK + 12345, 15, 0 },
+	{ "f3", CHUNK + 6 * PAGE + 1, 14, 0 },
+	{ "f4", 9 * CHUNK + 45 * PAGE + 57, 15, 0 },
 };
 
 struct shared *shared;
