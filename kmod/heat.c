@@ -112,7 +112,9 @@ static u32 hot_room(struct itme_inode *ino, int tier, u32 max)
  * @tier: memory tier they belong to
  * @done: set to the bytes that are there
  *
- * Return: 0, -ENOMEM, or -EINTR
+ * A hint does not fail for want of memory, it comes to nothing.
+ *
+ * Return: 0, or -EINTR
  */
 int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, u64 *done)
 {
@@ -126,7 +128,7 @@ int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, u64 *do
 		return 0;
 	heat = kzalloc(sizeof(*heat), GFP_KERNEL);
 	if (!heat)
-		return -ENOMEM;
+		return 0;
 	if (!itme_fs_get(ino->fs)) {
 		kfree(heat);
 		return 0;
