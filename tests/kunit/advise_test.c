@@ -8,7 +8,7 @@
 #include "crew.h"
 #include "world.h"
 
-#define C	(1ULL << CHUNK_SHIFT)
+#define C	BIT_ULL(CHUNK_SHIFT)
 #define NR	24
 #define SIZE	((NR - 1) * C + 5000)
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
@@ -36,6 +37,12 @@ void crew_add(struct kunit *test, struct crew *crew, int nr, int (*fn)(struct ha
 		crew->nr++;
 		wake_up_process(task);
 	}
+}
+
+void crew_reached(struct hand *hand, int at)
+{
+	for (int tries = 0; READ_ONCE(hand->at) != at && tries < 5000; tries++)
+		usleep_range(1000, 2000);
 }
 
 bool crew_ended(struct hand *hand, unsigned int ms)

@@ -47,6 +47,8 @@ struct crew {
 
 /* Adds @nr threads that run @fn. They take SIGKILL and SIGUSR1. */
 void crew_add(struct kunit *test, struct crew *crew, int nr, int (*fn)(struct hand *hand));
+/* Waits until it says that it is at @at, a few seconds at most. */
+void crew_reached(struct hand *hand, int at);
 /* Has this thread come to its end within @ms? */
 bool crew_ended(struct hand *hand, unsigned int ms);
 /*

@@ -33,6 +33,7 @@ void itme_fs_put(struct itme_fs *fs)
 bool itme_fs_get(struct itme_fs *fs)
 {
 	atomic_inc(&fs->inflight);
+	/* As in super.c: a test may set it meanwhile. */
 	smp_mb__after_atomic();
 	if (!READ_ONCE(fs->stopping))
 		return true;

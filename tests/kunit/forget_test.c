@@ -6,7 +6,7 @@
 #include "crew.h"
 #include "world.h"
 
-#define MILLION		(1U << 20)
+#define MILLION		(1024U * 1024)
 
 static void forget_all_of_one(struct kunit *test)
 {

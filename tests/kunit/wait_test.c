@@ -29,8 +29,7 @@ static struct crew *waiters(struct kunit *test, struct wait *wait, int nr)
 	crew->arg = wait;
 	crew_add(test, crew, nr, wait_once);
 	for (int i = 0; i < nr; i++)
-		for (int ms = 0; !READ_ONCE(crew->hand[i].at) && ms < 5000; ms++)
-			msleep(1);
+		crew_reached(&crew->hand[i], 1);
 	/* They are now on their way to sleep. */
 	msleep(50);
 	return crew;
@@ -46,11 +45,12 @@ static void expect_ended(struct kunit *test, struct crew *crew, int nr, int resu
 }
 
 /* Each way out of a transit ends the wait of all, and of those only who wait for this chunk. */
-static void wait_for_each_end(struct kunit *test)
+static void wait_each_way_out(struct kunit *test)
 {
 	struct world *w = test->priv;
 	struct itme_inode *ino = world_file(w, 8ULL << CHUNK_SHIFT);
-	struct wait other = { ino, 7 }, wait = { ino, 0 };
+	struct wait other = { .ino = ino, .idx = 7 };
+	struct wait wait = { .ino = ino };
 	struct crew *others, *crew;
 
 	world_state(ino, other.idx, ITME_FILLING);
@@ -136,8 +136,7 @@ static void wait_for_room(struct kunit *test)
 		world_state(ino, wait.idx, wait.idx ? ITME_FILLING : ITME_BUSY);
 		crew->hand[0].at = 0;
 		crew_add(test, crew, 1, wait_for_pages);
-		for (int ms = 0; !READ_ONCE(crew->hand[0].at) && ms < 5000; ms++)
-			msleep(1);
+		crew_reached(&crew->hand[0], 1);
 		msleep(50);
 		if (wait.idx)
 			itme_chunk_end_fill(ino, wait.idx, false, 0);
@@ -172,7 +171,7 @@ static int fill_and_drop(struct hand *hand)
 				usleep_range(10, 200);
 			itme_chunk_end_fill(ino, wait->idx, true, 0);
 		}
-		/* Others have to wait for the state to change, not for this thread's time to end. */
+		/* Others wait for the state to change, not for this thread's time to end. */
 		if (crew_random(hand, 8) == 0)
 			usleep_range(10, 100);
 		if (itme_chunk_begin_leave(ino, wait->idx)) {
@@ -210,7 +209,7 @@ static void wait_none_lost(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(wait_for_each_end),
+	KUNIT_CASE(wait_each_way_out),
 	KUNIT_CASE(wait_is_killable),
 	KUNIT_CASE(wait_for_room),
 	KUNIT_CASE_SLOW(wait_none_lost),

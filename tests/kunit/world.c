@@ -311,7 +311,7 @@ const char *world_wrong_at_rest(struct world *w)
 
 			if (itme_in_transit(c->state))
 				return "a chunk has been left in transit";
-			if ((c->state == ITME_RESIDENT) != (chunk->pages != 0))
+			if (c->state == ITME_RESIDENT ? !chunk->pages : chunk->pages)
 				return "a chunk is not where its state says";
 			if (chunk->pages)
 				pages[chunk->tier] += chunk->pages;

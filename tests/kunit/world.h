@@ -107,10 +107,9 @@ const char *world_wrong(struct world *w, int pinning);
 /* That, once nobody owns anything any more: accounting, counters, references. */
 const char *world_wrong_at_rest(struct world *w);
 
-#define EXPECT_WORLD_RIGHT(w)						\
-	KUNIT_EXPECT_STREQ((w)->test, world_wrong(w, 0) ?: "", "")
-#define EXPECT_WORLD_AT_REST(w)						\
-	KUNIT_EXPECT_STREQ((w)->test, world_wrong_at_rest(w) ?: "", "")
+/* Of the test that is running. */
+#define EXPECT_WORLD_RIGHT(w)	KUNIT_EXPECT_STREQ(test, world_wrong(w, 0) ?: "", "")
+#define EXPECT_WORLD_AT_REST(w)	KUNIT_EXPECT_STREQ(test, world_wrong_at_rest(w) ?: "", "")
 
 /* Module parameters: longer, and other random numbers. */
 bool world_soak(void);
