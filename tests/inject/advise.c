@@ -2,9 +2,7 @@
 /* Each advice, to each tier it takes: fills and moves by workers among them. */
 #include "program.h"
 
-#define SMALL	(256 * KIB)
-#define SIZE	(4 * SMALL)
-
+static uint64_t size;
 static int file = -1;
 static uint32_t advice, target;
 
@@ -20,7 +18,7 @@ static int in_tier(uint32_t tier)
 {
 	int ret = drop_all(file) ?: advise(file, 0, 0, ITME_ADVICE_HOT, tier, NULL);
 
-	return ret ?: resident_on(file, tier, 0, 0) == SIZE ? 0 : -EPROTO;
+	return ret ?: resident_on(file, tier, 0, 0) == size ? 0 : -EPROTO;
 }
 
 static int in_dram(void)
@@ -49,13 +47,16 @@ static const char *pins(int ret)
 	uint32_t tier = target == CXL ? CXL : DRAM;
 	uint64_t want = 0;
 
+	/* done, but the result could not be told */
+	if (ret == -EFAULT && tier_pinned(tier) == (advice == ITME_ADVICE_PIN ? size : 0))
+		ret = 0;
 	if (advice == ITME_ADVICE_PIN && !ret)
-		want = SIZE;
+		want = size;
 	if (advice == ITME_ADVICE_UNPIN && ret)
-		want = SIZE;
+		want = size;
 	if (tier_pinned(tier) != want || tier_pinned(DRAM) + tier_pinned(CXL) != want)
 		return ret ? "pinned otherwise, though it failed" : "not pinned as asked for";
-	if (advice == ITME_ADVICE_PIN && !ret && resident_on(file, tier, 0, 0) != SIZE)
+	if (advice == ITME_ADVICE_PIN && !ret && resident_on(file, tier, 0, 0) != size)
 		return "pinned, but not in memory";
 	return advise(file, 0, 0, ITME_ADVICE_UNPIN, ANY, NULL) ? "unpin failed" : NULL;
 }
@@ -65,7 +66,7 @@ static const char *right(int ret)
 	const char *what = settle(file) ? pins(ret) : "a chunk stays in transit";
 
 	what = what ?: accounted(file);
-	if (!what && check_read(file, 0, SIZE, 1))
+	if (!what && check_read(file, 0, size, 1))
 		what = "wrong content";
 	return what ?: accounted(file);
 }
@@ -101,11 +102,8 @@ static const struct advice {
 	    .must = ON(COPY) }, ITME_ADVICE_UNPIN, ANY },
 };
 
-static void sweep_advices(struct __test_metadata *_metadata, uint32_t which)
+static void sweep_advice(struct __test_metadata *_metadata, uint32_t which)
 {
-	ASSERT_EQ(0, itme_mount(have_cxl_node() ? "dram=16M,cxl=16M" : "dram=16M"));
-	file = import_open("f", SIZE, 1, SMALL);
-	ASSERT_LE(0, file);
 	for (size_t i = 0; i < ARRAY_LEN(advices); i++) {
 		struct op op = advices[i].op;
 
@@ -119,6 +117,20 @@ static void sweep_advices(struct __test_metadata *_metadata, uint32_t which)
 		op.after = right;
 		op.late = &file;
 		SWEEP(&op);
+	}
+}
+
+static void sweep_advices(struct __test_metadata *_metadata, uint32_t which)
+{
+	FOR_EACH_CHUNK(chunk) {
+		size = 4 * chunk;
+		ASSERT_EQ(0, itme_mount(have_cxl_node() ? "dram=16M,cxl=16M" : "dram=16M"));
+		file = import_open("f", size, 1, chunk);
+		ASSERT_LE(0, file);
+		sweep_advice(_metadata, which);
+		close(file);
+		ASSERT_EQ(0, file_unlink("f"));
+		ASSERT_EQ(0, itme_umount());
 	}
 }
 

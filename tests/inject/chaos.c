@@ -130,7 +130,7 @@ TEST_F(chaos, all)
 	static int (*const steps[WORKERS])(uint64_t *) = {
 		read_step, read_step, map_step, advise_step, budget_step, name_step,
 	};
-	static const enum kind which[] = { SLAB, PAGES, SUBMIT };
+	static const enum fault which[] = { SLAB, PAGES, SUBMIT };
 	const char *seed = getenv("ITME_SEED");
 	uint64_t s = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
 	double secs = soak() ? 600 : 20;

@@ -69,7 +69,7 @@ TEST_F(fill, reserve_carries)
 }
 
 /* The first 1, 2, 4, ... fail: smaller pages, another try, a wait; never an error. */
-static void first_fail(struct __test_metadata *_metadata, enum kind kind, unsigned int max)
+static void first_fail(struct __test_metadata *_metadata, enum fault kind, unsigned int max)
 {
 	unsigned int n, hit;
 
@@ -127,14 +127,14 @@ static int64_t free_memory(void)
 /* Pages are no objects of kmemleak: what fills that fail take has to come back. */
 TEST_F(fill, pages_come_back)
 {
-	static const enum kind which[] = { SLAB, SUBMIT };
+	static const enum fault which[] = { SLAB, SUBMIT };
 	int64_t before = 0, after;
 	unsigned int i, n, hit = 0;
 
 	open_file(_metadata, 0);
-	for (n = 0; n < 80; n++) {
+	for (n = 0; n < 24; n++) {
 		/* what is allocated once and kept is in the first rounds */
-		if (n == 16) {
+		if (n == 6) {
 			ASSERT_EQ(0, drop_all(file));
 			before = free_memory();
 		}
@@ -145,8 +145,8 @@ TEST_F(fill, pages_come_back)
 			inject_within(which[i], "fill_step");
 			inject_rate(which[i], 20);
 		}
-		advise(file, 0, 0, ITME_ADVICE_WILLNEED, ANY, NULL);
-		scan(file, 0, SIZE, 1);
+		advise(file, 0, SIZE / 2, ITME_ADVICE_WILLNEED, ANY, NULL);
+		scan(file, 0, SIZE / 2, 1);
 		settle(file);
 		for (i = 0; i < ARRAY_LEN(which); i++)
 			if (inject_have(which[i]))
@@ -157,9 +157,9 @@ TEST_F(fill, pages_come_back)
 	after = free_memory();
 	printf("# %u failed, %lld KiB less than before\n", hit,
 	       (long long)(before - after) / 1024);
-	EXPECT_LE(80, hit);
+	EXPECT_LE(24, hit);
 	/* a folio has 2 MiB */
-	EXPECT_LT(before - (int64_t)(32 * MIB), after);
+	EXPECT_LT(before - (int64_t)(24 * MIB), after);
 	finish(_metadata);
 }
 
@@ -180,7 +180,7 @@ static int fault_signal(void *arg)
 }
 
 /* No memory at all for longer than a reader waits: an error, and then all is well. */
-static void none(struct __test_metadata *_metadata, enum kind kind)
+static void none(struct __test_metadata *_metadata, enum fault kind)
 {
 	pid_t reader, faulter;
 	int status;

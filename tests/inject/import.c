@@ -32,12 +32,14 @@ static int import_one(void)
 	return import_fd("f", lower_fd, chunk);
 }
 
-/* It is there whole, or not at all. */
+/* It is there whole, or not at all. Where the result could not be told, either. */
 static const char *imported(int ret)
 {
-	int fd, want = !ret;
+	int fd;
 
-	if (names() != want)
+	if (ret == -EFAULT && names() == 1)
+		ret = 0;
+	if (names() != !ret)
 		return "the directory does not say so";
 	if (!ret) {
 		fd = file_open("f", O_RDONLY);
@@ -84,9 +86,11 @@ TEST_F(import, import_small_chunks)
 	import_sweep(_metadata, 64 * KIB);
 }
 
-/* a table of chunks that is too large for one slab object */
+/* A table of chunks that only vmalloc() can give: that it cannot is no news for the console. */
 static const char *imported_large(int ret)
 {
+	if (ret == -EFAULT && names() == 1)
+		ret = 0;
 	if (names() != !ret)
 		return "the directory does not say so";
 	return !ret && file_unlink("f") ? "it cannot be unlinked" : NULL;
@@ -94,7 +98,7 @@ static const char *imported_large(int ret)
 
 TEST_F(import, import_large)
 {
-	uint64_t size = 1024 * MIB;
+	uint64_t size = 8192 * MIB;
 
 	chunk = 64 * KIB;
 	ASSERT_EQ(0, itme_mount("dram=16M"));
@@ -102,7 +106,7 @@ TEST_F(import, import_large)
 	ASSERT_LE(0, lower_fd);
 	ASSERT_EQ(0, truncate(lower_path("f"), size));
 	SWEEP((&(struct op){
-		.name = "import of 1 GiB", .kinds = MEMORY,
+		.name = "import of 8 GiB", .kinds = MEMORY,
 		.must = ON(TASK) | ON(SLAB) | ON(PAGES),
 		.run = import_one, .after = imported_large,
 	}));

@@ -28,9 +28,11 @@ struct range {
 };
 
 static struct range module_text, kmemleak_text;
+/* where TASK fails: all of the kernel */
+static struct range task_text = { 0, UINT64_MAX };
 static int nth_fd = -1;
 
-static void set_text(enum kind kind, const char *file, const char *text)
+static void set_text(enum fault kind, const char *file, const char *text)
 {
 	char path[192];
 	int ret;
@@ -43,7 +45,7 @@ static void set_text(enum kind kind, const char *file, const char *text)
 	}
 }
 
-static void set(enum kind kind, const char *file, int64_t value)
+static void set(enum fault kind, const char *file, int64_t value)
 {
 	char text[32];
 
@@ -51,7 +53,7 @@ static void set(enum kind kind, const char *file, int64_t value)
 	set_text(kind, file, text);
 }
 
-static int64_t get(enum kind kind, const char *file)
+static int64_t get(enum fault kind, const char *file)
 {
 	char path[192], text[32];
 
@@ -59,7 +61,7 @@ static int64_t get(enum kind kind, const char *file)
 	return read_file(path, text, sizeof(text)) > 0 ? strtoll(text, NULL, 0) : -1;
 }
 
-static bool has(enum kind kind, const char *file)
+static bool has(enum fault kind, const char *file)
 {
 	char path[192];
 
@@ -126,7 +128,7 @@ static struct range text_of_module(void)
 	return r;
 }
 
-static void filter(enum kind kind, const char *which, struct range r)
+static void filter(enum fault kind, const char *which, struct range r)
 {
 	char file[32], text[32];
 
@@ -147,7 +149,7 @@ void inject_look(void)
 		kmemleak_text = function_text("", "mem_pool_alloc");
 }
 
-int inject_within(enum kind kind, const char *function)
+int inject_within(enum fault kind, const char *function)
 {
 	struct range r = function ? function_text("itme", function) : module_text;
 
@@ -157,13 +159,22 @@ int inject_within(enum kind kind, const char *function)
 	return 0;
 }
 
-/* For TASK the stack is of no matter. */
-static void filter_all(bool all)
+/* For TASK the filters of the kinds hold as well, so they give way. */
+static void filter_task(bool task)
 {
-	for (enum kind kind = SLAB; kind <= SUBMIT; kind++)
-		if (kinds[kind].have && (all || module_text.from))
-			filter(kind, "require",
-			       all ? (struct range){ 0, UINT64_MAX } : module_text);
+	for (enum fault kind = SLAB; kind <= SUBMIT; kind++)
+		if (kinds[kind].have && (task || module_text.from))
+			filter(kind, "require", task ? task_text : module_text);
+}
+
+int inject_task_within(const char *function)
+{
+	struct range r = function_text("", function);
+
+	if (!r.from)
+		return -ENOENT;
+	task_text = r;
+	return 0;
 }
 
 /* The drive under the lower directory, e.g. nvme0n1. */
@@ -198,11 +209,11 @@ const char *inject_setup(void)
 		return "this kernel has no fault injection";
 	if (!has(SLAB, "require-start"))
 		return "this kernel has no CONFIG_FAULT_INJECTION_STACKTRACE_FILTER";
-	for (enum kind kind = SLAB; kind <= COPY; kind++)
+	for (enum fault kind = SLAB; kind <= COPY; kind++)
 		kinds[kind].have = has(kind, "probability");
 	setup_drive();
 
-	for (enum kind kind = SLAB; kind < KINDS; kind++) {
+	for (enum fault kind = SLAB; kind < KINDS; kind++) {
 		if (!kinds[kind].have)
 			continue;
 		set(kind, "probability", 0);
@@ -231,12 +242,12 @@ const char *inject_setup(void)
 	return NULL;
 }
 
-bool inject_have(enum kind kind)
+bool inject_have(enum fault kind)
 {
 	return kinds[kind].have;
 }
 
-const char *inject_name(enum kind kind)
+const char *inject_name(enum fault kind)
 {
 	return kinds[kind].name;
 }
@@ -246,7 +257,7 @@ void inject_min_order(unsigned int order)
 	set(PAGES, "min-order", order);
 }
 
-static void arm(enum kind kind, unsigned int interval, uint32_t times, unsigned int percent)
+static void arm(enum fault kind, unsigned int interval, uint32_t times, unsigned int percent)
 {
 	kinds[kind].armed = times;
 	set(kind, "times", times == UINT32_MAX ? -1 : (int64_t)times);
@@ -259,7 +270,7 @@ static void arm_task(unsigned int n)
 	char text[16];
 	int len = snprintf(text, sizeof(text), "%u", n);
 
-	filter_all(true);
+	filter_task(true);
 	if (pwrite(nth_fd, text, len, 0) != len)
 		abort();
 }
@@ -274,11 +285,11 @@ static unsigned int end_task(void)
 		late = true;
 	while (pwrite(nth_fd, "0", 1, 0) != 1)
 		;
-	filter_all(false);
+	filter_task(false);
 	return !late && atoi(text) == 0;
 }
 
-void inject_nth(enum kind kind, unsigned int n)
+void inject_nth(enum fault kind, unsigned int n)
 {
 	if (kind == TASK) {
 		arm_task(n);
@@ -287,17 +298,17 @@ void inject_nth(enum kind kind, unsigned int n)
 	arm(kind, n, 1, 100);
 }
 
-void inject_first(enum kind kind, uint32_t n)
+void inject_first(enum fault kind, uint32_t n)
 {
 	arm(kind, 1, n, 100);
 }
 
-void inject_rate(enum kind kind, unsigned int percent)
+void inject_rate(enum fault kind, unsigned int percent)
 {
 	arm(kind, 1, INT32_MAX, percent);
 }
 
-unsigned int inject_end(enum kind kind)
+unsigned int inject_end(enum fault kind)
 {
 	int64_t left;
 

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum kind {
+enum fault {
 	TASK,		/* any of the below, in this task */
 	SLAB,		/* kmalloc(), kmem_cache_alloc() */
 	PAGES,		/* pages and folios, of any order */
@@ -33,24 +33,26 @@ enum kind {
 void inject_look(void);
 /* NULL, or what this kernel lacks to inject anything; nothing is armed then */
 const char *inject_setup(void);
-bool inject_have(enum kind kind);
-const char *inject_name(enum kind kind);
+bool inject_have(enum fault kind);
+const char *inject_name(enum fault kind);
 
 /*
  * The n-th from now on fails, once. For all but TASK that is exact only when
  * the last one armed has come to be with the same @n: else it may come sooner.
  */
-void inject_nth(enum kind kind, unsigned int n);
+void inject_nth(enum fault kind, unsigned int n);
 /* the first @n fail; UINT32_MAX for all */
-void inject_first(enum kind kind, uint32_t n);
+void inject_first(enum fault kind, uint32_t n);
 /* that many of a hundred fail */
-void inject_rate(enum kind kind, unsigned int percent);
+void inject_rate(enum fault kind, unsigned int percent);
 /* end of it; how many failed (for TASK and nth: 0 or 1) */
-unsigned int inject_end(enum kind kind);
+unsigned int inject_end(enum fault kind);
 
 /* pages of this order and above only; 0 to begin with */
 void inject_min_order(unsigned int order);
 /* only what this function of the module asks for; NULL: all of the module */
-int inject_within(enum kind kind, const char *function);
+int inject_within(enum fault kind, const char *function);
+/* TASK fails only what this function of the kernel proper asks for */
+int inject_task_within(const char *function);
 
 #endif

@@ -72,6 +72,9 @@ static const char *inserted_after(int ret)
 TEST_F(module, insert)
 {
 	ASSERT_EQ(0, load_image());
+	/* the module's own init, without the some 1000 points of the loader */
+	if (!soak())
+		ASSERT_EQ(0, inject_task_within("do_one_initcall"));
 	SWEEP((&(struct op){
 		.name = "init_module", .kinds = ON(TASK), .must = ON(TASK),
 		.before = gone, .run = insert, .after = inserted_after,

@@ -12,6 +12,12 @@
 
 #define SWEEP(op)	EXPECT_EQ(0, sweep(op))
 
+/* The chunk sizes that a sweep is made with: one, or with ITME_SOAK all kinds. */
+#define FOR_EACH_CHUNK(size)						\
+	for (uint32_t size = 256 * KIB; size;				\
+	     size = !soak() ? 0 : size == 256 * KIB ? 64 * KIB :	\
+		    size == 64 * KIB ? CHUNK : 0)
+
 #define EXPECT_ACCOUNTED(fd)						\
 do {									\
 	const char *what_ = accounted(fd);				\

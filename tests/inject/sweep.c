@@ -63,6 +63,13 @@ static uint64_t whole_pages(uint64_t bytes)
 	return (bytes + PAGE - 1) & ~(PAGE - 1);
 }
 
+static bool balanced(int fd, uint32_t tier, uint64_t *in_use, uint64_t *there)
+{
+	*in_use = tier_used(tier);
+	*there = whole_pages(resident_on(fd, tier, 0, 0));
+	return *in_use == *there;
+}
+
 const char *accounted(int fd)
 {
 	static char text[256];
@@ -72,8 +79,7 @@ const char *accounted(int fd)
 	if (!settle(fd))
 		return "a chunk stays in transit";
 	for (tier = DRAM; tier <= CXL; tier++) {
-		if (!POLL((in_use = tier_used(tier)) ==
-			  (there = whole_pages(resident_on(fd, tier, 0, 0))), 10)) {
+		if (!POLL(balanced(fd, tier, &in_use, &there), 10)) {
 			snprintf(text, sizeof(text), "tier %u: %llu bytes used, %llu resident",
 				 tier, (unsigned long long)in_use, (unsigned long long)there);
 			return text;
@@ -87,15 +93,18 @@ const char *accounted(int fd)
 	return NULL;
 }
 
+static bool dropped(int fd, int *ret)
+{
+	*ret = advise(fd, 0, 0, ITME_ADVICE_PAGEOUT, NVME, NULL);
+	return *ret || (!tier_used(DRAM) && !tier_used(CXL));
+}
+
 int drop_all(int fd)
 {
 	int ret = 0;
 
 	/* one in transit, or just looked at, does not leave: ask again */
-	if (!POLL((ret = advise(fd, 0, 0, ITME_ADVICE_PAGEOUT, NVME, NULL)) ||
-		  (!tier_used(DRAM) && !tier_used(CXL)), 20))
-		return -EBUSY;
-	return ret;
+	return POLL(dropped(fd, &ret), 20) ? ret : -EBUSY;
 }
 
 static int do_umount(void *unused)
@@ -113,24 +122,28 @@ int umount_at_once(void)
 	return ret < 0 ? -ETIMEDOUT : -ret;
 }
 
-bool writable_again(const char *path)
+static bool can_write(const char *path)
 {
-	int fd = -1;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
 
-	/* a file is closed for good a moment after the call that closed it */
-	if (!POLL((fd = open(path, O_RDWR | O_CLOEXEC)) >= 0, 10))
-		return false;
-	close(fd);
-	return true;
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
-static void tell(const struct op *op, enum kind kind, unsigned int n, const char *what)
+bool writable_again(const char *path)
+{
+	/* a file is closed for good a moment after the call that closed it */
+	return POLL(can_write(path), 10);
+}
+
+static void tell(const struct op *op, enum fault kind, unsigned int n, const char *what)
 {
 	if (wrong++ < TOLD)
 		fprintf(stderr, "# %s, %s %u: %s\n", op->name, inject_name(kind), n, what);
 }
 
-static bool may_return(const struct op *op, enum kind kind, int err)
+static bool may_return(const struct op *op, enum fault kind, int err)
 {
 	size_t i;
 
@@ -144,7 +157,7 @@ static bool may_return(const struct op *op, enum kind kind, int err)
 	return false;
 }
 
-static void look(const struct op *op, enum kind kind, unsigned int n, int ret)
+static void look(const struct op *op, enum fault kind, unsigned int n, int ret)
 {
 	const char *what = op->after ? op->after(ret) : NULL;
 
@@ -153,7 +166,7 @@ static void look(const struct op *op, enum kind kind, unsigned int n, int ret)
 }
 
 /* One try; @n 0: with nothing made to fail. True when something was. */
-static bool try(const struct op *op, enum kind kind, unsigned int n, unsigned int *failed)
+static bool try(const struct op *op, enum fault kind, unsigned int n, unsigned int *failed)
 {
 	char text[128];
 	bool hit = false;
@@ -185,7 +198,7 @@ static bool try(const struct op *op, enum kind kind, unsigned int n, unsigned in
 	return hit;
 }
 
-static unsigned int sweep_kind(const struct op *op, enum kind kind)
+static unsigned int sweep_kind(const struct op *op, enum fault kind)
 {
 	unsigned int n, failed = 0, before = wrong;
 	double start = now();
@@ -208,7 +221,7 @@ static unsigned int sweep_kind(const struct op *op, enum kind kind)
 
 unsigned int sweep(const struct op *op)
 {
-	enum kind kind;
+	enum fault kind;
 
 	wrong = 0;
 	/* the debug kernel may not know all kinds, and then says so */

@@ -54,6 +54,9 @@ static const char *budget_right(int ret)
 
 	if (tier_get(DRAM, &ti))
 		return "no tier";
+	/* done, but the result could not be told */
+	if (ret == -EFAULT && ti.budget == 8 * MIB)
+		ret = 0;
 	if (ti.budget != (ret ? 16 * MIB : 8 * MIB))
 		return "another budget than it said";
 	return right(ret);
