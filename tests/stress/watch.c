@@ -178,6 +178,20 @@ static void watch_beats(void)
 	}
 }
 
+/* what the one who changes budgets was at */
+static const char *budget_doing(void)
+{
+	static char text[160];
+	int i;
+
+	for (i = 0; i < nr_procs; i++)
+		if (!strcmp(procs[i].actor->name, "budget"))
+			snprintf(text, sizeof(text), "life %d, step %llu, %s%s", procs[i].life,
+				 (unsigned long long)shared->slot[i].beat, shared->slot[i].doing,
+				 procs[i].killed ? ", killed" : "");
+	return text;
+}
+
 static void watch_budgets(void)
 {
 	uint32_t tier, seq;
@@ -201,7 +215,7 @@ static void watch_budgets(void)
 			 (long long)ti.used / 1024, (long long)ti.pinned / 1024,
 			 (long long)ti.budget / 1024, (long long)later.used / 1024,
 			 (long long)later.budget / 1024);
-		fail("budget", what, "");
+		fail("budget", what, budget_doing());
 	}
 }
 
