@@ -181,11 +181,12 @@ static bool try(const struct op *op, enum fault kind, unsigned int n, unsigned i
 	if (n)
 		inject_nth(kind, n);
 	ret = op->run();
-	if (n && kind == TASK)
+	/* to look whether all is at rest is to copy as well */
+	if (n && (kind == TASK || kind == COPY))
 		hit = inject_end(kind);
 	if (op->late && !settle(*op->late))
 		tell(op, kind, n, "a chunk stays in transit");
-	if (n && kind != TASK)
+	if (n && kind != TASK && kind != COPY)
 		hit = inject_end(kind);
 	if (ret && !(hit && may_return(op, kind, ret))) {
 		snprintf(text, sizeof(text), "%s (%d), %s", strerror(-ret), ret,

@@ -10,6 +10,7 @@
 
 static int file = -1;
 static char *p;
+static int node;
 
 FIXTURE(tier) {};
 INJECT_FIXTURE(tier)
@@ -86,12 +87,12 @@ TEST_F(tier, budget_demotes)
 
 static int half_full(void)
 {
-	return tier_set(DRAM, 8 * MIB) ?: scan(file, 0, 8 * MIB, 1);
+	return drop_all(file) ?: scan(file, 0, 8 * MIB, 1);
 }
 
 static int read_on(void)
 {
-	return scan(file, 9 * MIB, MIB, 1);
+	return check_read(file, 9 * MIB, 4 * KIB, 1);
 }
 
 /* A fill that needs the room of another chunk, which goes to CXL for it. */
@@ -138,7 +139,7 @@ static int move_by_kernel(void)
 
 	for (int i = 0; i < 8; i++) {
 		pages[i] = p + i * SMALL;
-		nodes[i] = cxl_node();
+		nodes[i] = node;
 	}
 	/* a page that stays where it is counts in what is returned */
 	return syscall(SYS_move_pages, 0, 8UL, pages, nodes, status, MPOL_MF_MOVE) < 0 ? -errno : 0;
@@ -149,6 +150,7 @@ TEST_F(tier, move_pages)
 	if (!have_cxl_node())
 		SKIP(return, "no memory node without CPU");
 	open_file(_metadata, "dram=16M,cxl=16M");
+	node = cxl_node();
 	p = map_ro(file, 0, SIZE);
 	ASSERT_NE(NULL, p);
 	SWEEP((&(struct op){
