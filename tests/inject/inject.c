@@ -177,6 +177,17 @@ int inject_task_within(const char *function)
 	return 0;
 }
 
+int inject_task_but(const char *function)
+{
+	struct range r = function_text("", function);
+
+	if (!r.from)
+		return -ENOENT;
+	for (enum fault kind = SLAB; kind <= PAGES; kind++)
+		filter(kind, "reject", r);
+	return 0;
+}
+
 /* The drive under the lower directory, e.g. nvme0n1. */
 static void setup_drive(void)
 {

@@ -54,5 +54,7 @@ void inject_min_order(unsigned int order);
 int inject_within(enum fault kind, const char *function);
 /* TASK fails only what this function of the kernel proper asks for */
 int inject_task_within(const char *function);
+/* and nothing that this one asks for, as the kernel has a defect there */
+int inject_task_but(const char *function);
 
 #endif
