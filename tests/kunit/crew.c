@@ -56,16 +56,19 @@ bool crew_ended(struct hand *hand, unsigned int ms)
 
 void crew_join(struct kunit *test, struct crew *crew, unsigned int seconds)
 {
+	unsigned long until = jiffies + seconds * HZ;
+
 	WRITE_ONCE(crew->stop, true);
 	for (int i = 0; i < crew->nr; i++) {
 		struct hand *hand = &crew->hand[i];
+		long left = max(1L, (long)(until - jiffies));
 
-		if (!crew_ended(hand, seconds * 1000)) {
+		if (!crew_ended(hand, jiffies_to_msecs(left))) {
 			KUNIT_FAIL(test, "thread %d did not end, it was at %d", i,
 				   READ_ONCE(hand->at));
 			send_sig(SIGKILL, hand->task, 1);
 			/* Nothing ends it: it runs this module's code until the next boot. */
-			if (!crew_ended(hand, 5000)) {
+			if (!crew_ended(hand, 2000)) {
 				__module_get(THIS_MODULE);
 				continue;
 			}

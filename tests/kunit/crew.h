@@ -52,8 +52,8 @@ void crew_reached(struct hand *hand, int at);
 /* Has this thread come to its end within @ms? */
 bool crew_ended(struct hand *hand, unsigned int ms);
 /*
- * Lets all go that wait for their end. One that has not come to it within @seconds
- * fails the test; it is then killed, so that the module can still be removed.
+ * Tells all to stop. One that has not come to its end after @seconds fails the test; it
+ * is then killed, so that the module can still be removed.
  */
 void crew_join(struct kunit *test, struct crew *crew, unsigned int seconds);
 

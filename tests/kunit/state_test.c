@@ -100,6 +100,9 @@ static void state_errors(struct kunit *test)
 			EXPECT_WORLD_RIGHT(w);
 			if (!there)
 				continue;
+			KUNIT_ASSERT_TRUE(test, itme_chunk_begin_fill(ino, idx, true, true));
+			KUNIT_EXPECT_EQ(test, itme_chunk_error(ino, idx), 0);
+			itme_chunk_end_fill(ino, idx, true, fills[i].err);
 			/* One that waits for it to leave did not wait for that fill. */
 			KUNIT_ASSERT_TRUE(test, itme_chunk_begin_leave(ino, idx));
 			KUNIT_EXPECT_EQ(test, itme_chunk_error(ino, idx), 0);
