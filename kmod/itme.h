@@ -15,6 +15,7 @@
  *   folio lock               page cache identity of a folio, as anywhere in mm
  *   fs->lock                 spinlock; chunk state, queues, streams, pins
  *   inode->i_lock            taken by igrab() under fs->lock
+ *   charge_lock              tier.c; spinlock; use against budget of a tier
  *
  * fs->lock is taken in process context only: completions of I/O go through a
  * work item. Nothing sleeps or takes a folio lock under it.
