@@ -120,13 +120,17 @@ static int copy_on_write(void)
 static int vmsplice_one(void)
 {
 	struct iovec iov = { p + AT, LEN };
-	ssize_t n = vmsplice(pipes[1], &iov, 1, 0);
+	ssize_t n = vmsplice(pipes[1], &iov, 1, 0), got;
 
 	if (n <= 0)
 		return n ? -errno : -ENODATA;
-	if (read(pipes[0], buf, n) != n)
-		return -EPROTO;
-	return pattern_check(buf, n, AT, 1) ? -EBADMSG : 0;
+	got = read(pipes[0], buf, n);
+	if (got < 0)
+		return -errno;
+	if (pattern_check(buf, got, AT, 1))
+		return -EBADMSG;
+	/* a copy out of the pipe may have failed half way */
+	return got == n ? 0 : -EFAULT;
 }
 
 static int direct_write(void)

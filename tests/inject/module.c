@@ -47,6 +47,12 @@ static int insert(void)
 	return syscall(SYS_init_module, image, image_size, "") ? -errno : 0;
 }
 
+/* Its slab cache, where the kernel shows them. */
+static bool cache_there(void)
+{
+	return !access("/sys/kernel/slab/itme_inode", F_OK);
+}
+
 /* Of use, or not there, and neither is what it registers. */
 static const char *inserted_after(int ret)
 {
@@ -58,6 +64,8 @@ static const char *inserted_after(int ret)
 		return "not what init_module said";
 	if (read_file("/proc/filesystems", buf, sizeof(buf)) < 0 || !!strstr(buf, "itmefs") != !ret)
 		return "not what is in /proc/filesystems";
+	if (!access("/sys/kernel/slab", F_OK) && cache_there() != !ret)
+		return "not what is in /sys/kernel/slab";
 	if (ret)
 		return NULL;
 	if (itme_mount("dram=16M"))

@@ -40,6 +40,15 @@ static int make_dir(void)
 	return mkdir(mnt_dir(), 0755) && errno != EEXIST ? -errno : 0;
 }
 
+/*
+ * Workqueues of ours that have a rescuer, by its name, that of a thread being cut
+ * after 15 characters. No leak to kmemleak, as the kernel lists all workqueues.
+ */
+static int rescuers(void)
+{
+	return run_cmd("! grep -q ^kworker/R-itme_ /proc/[0-9]*/comm");
+}
+
 /* Mounted and of use, or not there at all. */
 static const char *mounted_after(int ret)
 {
@@ -74,6 +83,9 @@ TEST_F(mount, mount)
 		.name = "mount", .kinds = ON(TASK), .must = ON(TASK),
 		.before = make_dir, .run = mount_one, .after = mounted_after,
 	}));
+	EXPECT_EQ(0, rescuers());
+	ASSERT_EQ(0, mount_one());
+	EXPECT_NE(0, rescuers());
 }
 
 static int set_option(int fs, unsigned int cmd, const char *key, const char *value)

@@ -8,6 +8,8 @@
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 /* kmemleak does not look at what is younger */
 #define LEAK_AGE	6
+/* so many points are each followed by a try with nothing made to fail, then every fourth */
+#define EACH		32
 /* things told in full */
 #define TOLD		20
 
@@ -209,7 +211,8 @@ static unsigned int sweep_kind(const struct op *op, enum fault kind)
 		/* see inject_nth(): the first one brings the count to where it begins */
 		hit = kind == TASK || try(op, kind, n, &failed) || try(op, kind, n, &failed);
 		hit = hit && try(op, kind, n, &failed);
-		try(op, kind, 0, &failed);
+		if (n <= EACH || !(n % 4) || !hit || soak())
+			try(op, kind, 0, &failed);
 	}
 	n -= hit ? 1 : 2;
 	if (hit && wrong == before)
