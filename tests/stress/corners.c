@@ -68,7 +68,8 @@ TEST_F(corners, many_held)
 				slowest = now() - start;
 		}
 	TH_LOG("the slowest read with %d chunks held took %.3f s", HELD, slowest);
-	EXPECT_GT(10, slowest);
+	/* well below the patience of a fill, after which it is ENOMEM */
+	EXPECT_GT(20, slowest);
 	for (i = 0; i < PIPES; i++) {
 		close(pipes[i][0]);
 		close(pipes[i][1]);

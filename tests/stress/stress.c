@@ -307,10 +307,9 @@ static const char *run_round(const struct plan *plan, double secs, uint64_t seed
 			pid = spawn(along, (void *)command);
 		watch_begin(set, count, nr, seed);
 		watch_run(secs, plan->kills, plan->mounted);
-		if (!watch_end())
-			wrong = shared->why;
+		/* first, as the actors are to come to an end in good time */
 		after = along_end(pid);
-		wrong = wrong ?: after;
+		wrong = watch_end() ? after : shared->why;
 	}
 	if (more)
 		remove_more(more);

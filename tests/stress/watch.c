@@ -92,6 +92,10 @@ static void dump_stack(pid_t pid)
 	struct dirent *e;
 	DIR *d;
 
+	/* one that runs has no stack to show */
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	if (read_file(path, buf, sizeof(buf)) > 0 && strstr(buf, "State:"))
+		fprintf(stderr, "# %.20s\n", strstr(buf, "State:"));
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	d = opendir(path);
 	while (d && (e = readdir(d))) {
