@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "executor.hpp"
 
+#include "faults.hpp"
 #include "lower.hpp"
 
 #include <algorithm>
@@ -113,7 +114,7 @@ char *Executor::map_area(const Mapping *first, const Mapping *map)
 
 bool Executor::judged() const
 {
-	return !parallel_ && !injected;
+	return !parallel_ && !injected && !faulty;
 }
 
 void Executor::expect(const Call &call, long result, std::initializer_list<long> allowed,
@@ -208,29 +209,17 @@ Is Executor::identify(int fd)
 	return S_ISDIR(st.st_mode) ? Is::root : Is::file;
 }
 
-static void write_nth(unsigned nth)
-{
-	char text[16];
-	int fd = open("/proc/thread-self/fail-nth", O_WRONLY | O_CLOEXEC);
-	int length = std::snprintf(text, sizeof(text), "%u", nth);
-
-	if (fd < 0)
-		return;
-	[[maybe_unused]] ssize_t written = write(fd, text, static_cast<std::size_t>(length));
-	close(fd);
-}
-
 void Executor::arm()
 {
 	injected = fail_nth != 0;
 	if (fail_nth)
-		write_nth(fail_nth);
+		fuzz::fail_nth(fail_nth);
 }
 
 void Executor::disarm()
 {
 	if (injected)
-		write_nth(0);
+		fuzz::fail_nth(0);
 	fail_nth = 0;
 }
 

@@ -102,6 +102,8 @@ public:
 
 	/// Memory of a mapping was made bad on purpose: reads may fail.
 	std::atomic<bool> poisoned = false;
+	/// Workers of the module are made to fail now and then.
+	std::atomic<bool> faulty = false;
 	/// Of the calling thread.
 	static thread_local bool dropped;
 	static thread_local unsigned fail_nth;

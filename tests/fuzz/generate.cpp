@@ -172,7 +172,7 @@ void redraw(Random &random, Call &call, std::size_t index)
 		arg.value = random.one_in(16) ? draw_wild(random) : random.below(32);
 		break;
 	case Kind::reserved:
-		arg.value = random.one_in(16) ? draw_choice(random, field) : 0;
+		arg.value = random.one_in(10) ? draw_choice(random, field) : 0;
 		break;
 	case Kind::root_fd:
 		arg.value = random.one_in(12) ? random.below(fd_slots) : 0;

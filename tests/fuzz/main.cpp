@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // itmefuzz: runs programs of hostile and ordinary calls against a loaded itme.ko. See --help.
 #include "corpus.hpp"
+#include "faults.hpp"
 #include "fuzzer.hpp"
 #include "generate.hpp"
 #include "lower.hpp"
@@ -88,21 +89,6 @@ static const char *environment(const char *name, const char *otherwise)
 static void write_text(const std::string &path, const char *text)
 {
 	std::ofstream(path) << text;
-}
-
-/// So that fail_next means each allocation that can fail, and nothing is printed about it.
-static void prepare_faults()
-{
-	const std::string debug = "/sys/kernel/debug/";
-
-	for (const char *what :
-	     {"failslab", "fail_page_alloc", "fail_usercopy", "fail_make_request"}) {
-		write_text(debug + what + "/verbose", "0");
-		write_text(debug + what + "/probability", "0");
-		write_text(debug + what + "/ignore-gfp-wait", "N");
-		write_text(debug + what + "/ignore-gfp-highmem", "N");
-		write_text(debug + what + "/min-order", "0");
-	}
 }
 
 /// Each unmount waits for RCU many times; in an emulated debug kernel that would be all it does.

@@ -100,7 +100,7 @@ static void judge_read(Executor &exec, const Call &call, std::uint64_t size, std
 	int flags = fcntl(fd, F_GETFL);
 
 	/* Another thread may have put another file there. */
-	if (!size || known(fd) != size || offset > LLONG_MAX || flags < 0)
+	if (!size || known(fd) != size || flags < 0 || offset > LLONG_MAX - asked)
 		return;
 	if (result > 0)
 		exec.check_data(call, size, offset, read_buffer(),

@@ -75,7 +75,7 @@ static void judge_tier(Executor &exec, const Call &call, const itme_tier_info &a
 	if (!result && !exec.parallel() && arg.used > arg.budget)
 		exec.violation(call, "used " + std::to_string(arg.used) + " above the budget " +
 					     std::to_string(arg.budget));
-	if (!result && !exec.parallel() && arg.pinned > arg.used)
+	if (!result && !exec.parallel() && !exec.poisoned && arg.pinned > arg.used)
 		exec.violation(call, "pinned " + std::to_string(arg.pinned) + " above used");
 	if (call.value("reserved") || (call.value("flags") & 0xffffffff) ||
 	    (call.value("tier") & 0xffffffff) > ITME_TIER_CXL)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // What goes on around a program: privileges, memory, faults, and changes of lower files.
 #include "executor.hpp"
+#include "faults.hpp"
 #include "lower.hpp"
 
 #include <algorithm>
 #include <fcntl.h>
+#include <iterator>
 #include <linux/capability.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -38,6 +40,36 @@ static void fail_next(Executor &, const Call &call)
 	Executor::fail_nth = static_cast<unsigned>(call.value("nth")) & 0xff;
 }
 
+/// What is done by workers too.
+static void fail_some(Executor &exec, const Call &call)
+{
+	exec.faulty = true;
+	begin_faults(call.value("what"), static_cast<unsigned>(5 * (call.value("percent") & 31)),
+		     1 + static_cast<unsigned>(call.value("times") & 31));
+}
+
+static constexpr Choice proc_files[] = {
+	{"mounts", 0}, {"mountinfo", 1}, {"smaps", 2}, {"numa_maps", 3}, {"fdinfo", 4}};
+
+/// Files of proc that ask the module, or walk its mappings.
+static void read_proc(Executor &exec, const Call &call)
+{
+	static const char *const paths[] = {"/proc/self/mounts", "/proc/self/mountinfo",
+					    "/proc/self/smaps", "/proc/self/numa_maps",
+					    "/proc/self/fdinfo/4"};
+	int fd = open(paths[call.value("what") % std::size(paths)], O_RDONLY | O_CLOEXEC);
+
+	exec.sys(call, [&] {
+		ssize_t n;
+
+		while ((n = read(fd, read_buffer(), 4096)) > 0)
+			;
+		return n;
+	});
+	if (fd >= 0)
+		close(fd);
+}
+
 static void write_text(Executor &exec, const Call &call, const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -52,6 +84,13 @@ static void drop_caches(Executor &exec, const Call &call)
 	static const char *const what[] = {"1", "2", "3"};
 
 	write_text(exec, call, "/proc/sys/vm/drop_caches", what[call.value("what") % 3]);
+}
+
+/// The module's tracepoints; they stay as they are set.
+static void trace(Executor &exec, const Call &call)
+{
+	write_text(exec, call, "/sys/kernel/tracing/events/itme/enable",
+		   call.value("on") ? "1" : "0");
 }
 
 static void compact(Executor &exec, const Call &call)
@@ -109,6 +148,10 @@ static void change_lower(Executor &exec, const Call &call)
 
 static constexpr Field drop_fields[] = {{"how", Kind::choice, drops}};
 static constexpr Field fail_fields[] = {{"nth", Kind::small}};
+static constexpr Field some_fields[] = {
+	{"what", Kind::choice, fault_kinds}, {"percent", Kind::small}, {"times", Kind::small}};
+static constexpr Field proc_fields[] = {{"what", Kind::choice, proc_files}};
+static constexpr Field trace_fields[] = {{"on", Kind::small}};
 static constexpr Field caches_fields[] = {{"what", Kind::small}};
 static constexpr Field wait_fields[] = {{"ms", Kind::small}};
 static constexpr Field change_fields[] = {{"how", Kind::choice, changes}};
@@ -116,6 +159,9 @@ static constexpr Field change_fields[] = {{"how", Kind::choice, changes}};
 static constexpr Op ops[] = {
 	{"drop_privileges", 2, drop_fields, drop_privileges},
 	{"fail_next", 8, fail_fields, fail_next},
+	{"fail_some", 3, some_fields, fail_some},
+	{"read_proc", 2, proc_fields, read_proc},
+	{"trace", 1, trace_fields, trace},
 	{"drop_caches", 2, caches_fields, drop_caches},
 	{"compact", 1, {}, compact},
 	{"wait", 2, wait_fields, wait_some},

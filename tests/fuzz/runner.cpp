@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "runner.hpp"
 
+#include "faults.hpp"
 #include "lower.hpp"
 #include "mountpoint.hpp"
 
@@ -16,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace fuzz
@@ -88,7 +90,14 @@ void Runner::judge(Outcome &outcome)
 	if (verdict_->found && outcome.wrong.empty())
 		outcome.wrong = verdict_->text;
 	if (!outcome.fatal) {
-		std::string left = reset_mountpoint();
+		std::string left;
+		/* A thread, as this one's record is that of the workers. */
+		std::thread reset([&] {
+			third_.start();
+			left = reset_mountpoint();
+		});
+
+		reset.join();
 
 		/* What it holds on to would be found with each program that follows. */
 		if (!left.empty()) {
@@ -109,7 +118,7 @@ Outcome Runner::run(const Program &program)
 
 	journal_.running(program);
 	verdict_->found = false;
-	for (Kcov *kcov : {&first_, &second_, &workers_})
+	for (Kcov *kcov : {&first_, &second_, &third_, &workers_})
 		kcov->clear();
 	std::fflush(nullptr);
 	int child = fork();
@@ -130,8 +139,9 @@ Outcome Runner::run(const Program &program)
 		return outcome;
 	}
 	reap(child, outcome);
+	end_faults();
 	judge(outcome);
-	for (Kcov *kcov : {&first_, &second_, &workers_})
+	for (Kcov *kcov : {&first_, &second_, &third_, &workers_})
 		cover_.locate(kcov->pcs(), outcome.places);
 	if (!outcome.fatal)
 		remake_scratch();

@@ -40,7 +40,7 @@ private:
 	Journal &journal_;
 	const Cover &cover_;
 	bool verbose_;
-	Kcov first_, second_, workers_;
+	Kcov first_, second_, third_, workers_;
 	bool workers_on_;
 	KernelLog kernel_log_;
 	Verdict *verdict_;
