@@ -8,6 +8,8 @@ PROFILE ?= numa
 ONLY ?=
 TESTS ?=
 VM_ARGS ?= --nvme 2G
+# The unit tests need GoogleTest; tests/run builds them, users do not.
+TOOLS_TESTS ?= OFF
 
 all: modules tools
 
@@ -21,7 +23,8 @@ lab-modules:
 
 tools:
 	@mkdir -p $(BUILD)
-	@cmake -S tools -B $(BUILD)/tools -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(CMAKE_ARGS) >$(BUILD)/cmake.log 2>&1 || \
+	@cmake -S tools -B $(BUILD)/tools -DCMAKE_INSTALL_PREFIX=$(PREFIX) -DITME_TESTS=$(TOOLS_TESTS) $(CMAKE_ARGS) \
+		>$(BUILD)/cmake.log 2>&1 || \
 		{ cat $(BUILD)/cmake.log; exit 1; }
 	@cmake --build $(BUILD)/tools -j $(JOBS)
 
@@ -31,6 +34,26 @@ setup:
 # ONLY="host numa" runs only these groups, TESTS="read map" only these kselftests; see tests/run --help.
 check:
 	@tests/run $(addprefix --tests ,$(TESTS)) $(ONLY)
+
+# All of the tests that run in the debug kernel, which is built first; ONLY="inject fuzz" and TESTS= as above.
+DEBUG_GROUPS := debug kunit inject stress fuzz regress parsers
+
+check-debug:
+	@tests/run $(addprefix --tests ,$(TESTS)) $(or $(ONLY),$(DEBUG_GROUPS))
+
+# The same, with the long runs of stress and fuzz: hours.
+soak:
+	@ITME_SOAK=1 tests/run $(addprefix --tests ,$(TESTS)) $(or $(ONLY),$(DEBUG_GROUPS))
+
+# Which lines of kmod/ these groups run.
+coverage:
+	@tests/debug/coverage $(addprefix --tests ,$(TESTS)) $(or $(ONLY),$(DEBUG_GROUPS))
+
+# kmod/ for the debug kernel, in build/debug.
+debug-modules:
+	@scripts/setup --debug
+	@tests/debug/kernel
+	@tests/debug/module
 
 lint: setup
 	scripts/lint
@@ -59,4 +82,4 @@ clean:
 	-[ ! -e tests/selftests/Makefile ] || $(MAKE) -C tests/selftests clean
 	rm -rf $(BUILD)
 
-.PHONY: all modules lab-modules tools setup check lint demo bench bench-model vm install clean
+.PHONY: all modules lab-modules debug-modules tools setup check check-debug soak coverage lint demo bench bench-model vm install clean

@@ -117,7 +117,9 @@ static u32 hot_room(struct itme_inode *ino, int tier, u32 max)
  * @wait: until they are there; else the workers go on by themselves
  * @done: set to the bytes that are there or, without @wait, will be
  *
- * Return: 0, -ENOMEM, or -EINTR
+ * A hint does not fail for want of memory, it comes to nothing.
+ *
+ * Return: 0, or -EINTR
  */
 int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, bool wait, u64 *done)
 {
@@ -131,7 +133,7 @@ int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, bool wa
 		return 0;
 	heat = kzalloc(sizeof(*heat), GFP_KERNEL);
 	if (!heat)
-		return -ENOMEM;
+		return 0;
 	if (!itme_fs_get(ino->fs)) {
 		kfree(heat);
 		return 0;

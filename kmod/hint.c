@@ -224,7 +224,7 @@ static int pin(struct itme_inode *ino, struct itme_range range, int tier)
 	u32 i;
 
 	/* So that a failure unpins just what this call has pinned. */
-	fresh = kvcalloc(BITS_TO_LONGS(range.nr), sizeof(long), GFP_KERNEL);
+	fresh = kvcalloc(BITS_TO_LONGS(range.nr), sizeof(long), GFP_KERNEL | __GFP_NOWARN);
 	if (!fresh)
 		return -ENOMEM;
 	for (i = 0; i < range.nr && !err; i++) {

@@ -296,7 +296,8 @@ static struct inode *new_object(struct super_block *sb, struct file *lower, cons
 		ino->chunks = __vmalloc(nr * sizeof(*ino->chunks),
 					GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
 	else
-		ino->chunks = kvcalloc(nr, sizeof(*ino->chunks), GFP_KERNEL);
+		ino->chunks = kvcalloc(nr, sizeof(*ino->chunks),
+				       GFP_KERNEL | __GFP_NOWARN);
 	ino->name = kstrdup(name, GFP_KERNEL);
 	if (!ino->chunks || !ino->name)
 		goto put;

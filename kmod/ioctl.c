@@ -242,7 +242,9 @@ long itme_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	for (size_t i = 0; i < ARRAY_SIZE(handlers); i++) {
 		if (handlers[i].cmd != cmd)
 			continue;
-		if (copy_from_user(arg, user, _IOC_SIZE(cmd)))
+		/* What cannot be told in the end shall not be done: so it is tried first. */
+		if (copy_from_user(arg, user, _IOC_SIZE(cmd)) ||
+		    copy_to_user(user, arg, _IOC_SIZE(cmd)))
 			return -EFAULT;
 		err = handlers[i].fn(file, arg);
 		if (!err && copy_to_user(user, arg, _IOC_SIZE(cmd)))

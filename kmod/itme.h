@@ -16,6 +16,7 @@
  *   fs->lock                 spinlock; chunk state, queues, streams, pins
  *   inode->i_lock            taken by igrab() under fs->lock
  *   ring_lock                event.c: what is to be told to listeners
+ *   charge_lock              tier.c; spinlock; use against budget of a tier
  *
  * fs->lock is taken in process context only: completions of I/O go through a
  * work item. Nothing sleeps or takes a folio lock under it.

@@ -93,18 +93,26 @@ static unsigned long shrink_count(struct shrinker *s, struct shrink_control *sc)
 
 static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
 {
+	struct itme_tier_mem *dram = &itme_tiers[ITME_TIER_DRAM];
 	struct itme_fs *fs = s->private_data;
 	long before = atomic_long_read(&fs->evict_done);
 	long done;
 
 	itme_event_pressure((u64)sc->nr_to_scan << PAGE_SHIFT);
 	kick(fs, sc->nr_to_scan);
-	if (!current_is_kswapd())
-		wait_event_timeout(fs->pages_wait,
-				   atomic_long_read(&fs->evict_done) != before ||
-				   atomic_long_read(&fs->evict_want) <= 0, HZ / 20);
+	wait_event_timeout(fs->pages_wait,
+			   atomic_long_read(&fs->evict_done) != before ||
+			   atomic_long_read(&fs->evict_want) <= 0, HZ / 20);
 	done = atomic_long_read(&fs->evict_done) - before;
-	return done > 0 ? done : SHRINK_STOP;
+	if (done <= 0) {
+		/* All was looked at, in vain: what is not done would be added up for the next. */
+		sc->nr_scanned = max_t(unsigned long, sc->nr_to_scan,
+				       2 * atomic_long_read(&dram->budget));
+		return 0;
+	}
+	/* Without this, reclaim sees no progress, and asks for more and more. */
+	mm_account_reclaimed_pages(done);
+	return done;
 }
 
 /* Does a chunk have a folio in the block that goes? */

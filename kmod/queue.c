@@ -11,6 +11,9 @@
 
 #include "itme.h"
 
+/* Held chunks that are tried again at once: a small part of a second's searching. */
+#define RETRY_MAX	256
+
 u32 itme_now(void)
 {
 	u32 now = div_u64(ktime_get_ns(), NSEC_PER_SEC / ITME_HZ);
@@ -336,7 +339,9 @@ bool itme_chunk_may_hold(struct itme_inode *ino, u32 idx)
  * itme_chunks_retry_held - let what could not leave be tried again
  * @fs: file system
  *
- * They go back behind the others, so that those are tried first.
+ * They go back behind the others, so that those are tried first; a bounded number
+ * at each call, those set aside longest ago. Were it all of thousands, a search
+ * would be at them again before it has come to one that may leave.
  */
 void itme_chunks_retry_held(struct itme_fs *fs)
 {
@@ -344,9 +349,13 @@ void itme_chunks_retry_held(struct itme_fs *fs)
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		struct itme_queues *q = &fs->queues[tier];
 		struct itme_chunk *c, *next;
+		int left = RETRY_MAX;
 
-		list_for_each_entry_safe(c, next, &q->held.list, node) {
+		list_for_each_entry_safe_reverse(c, next, &q->held.list, node) {
 			struct itme_inode *ino = xa_load(&fs->objects, c->object);
+
+			if (!left--)
+				break;
 
 			/* Without one, the inode is being evicted. */
 			if (!ino || c->state != ITME_RESIDENT)

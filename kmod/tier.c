@@ -14,6 +14,9 @@
 
 struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
 
+/* A charge sees the budget before or after a change, whole; innermost, see itme.h. */
+static DEFINE_SPINLOCK(charge_lock);
+
 /* A budget change gives up after that long without progress. */
 #define SHRINK_PATIENCE		(5 * HZ)
 
@@ -27,13 +30,14 @@ struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
 bool itme_tier_charge(int tier, long pages)
 {
 	struct itme_tier_mem *t = &itme_tiers[tier];
-	long used = atomic_long_read(&t->used);
+	bool ok;
 
-	do {
-		if (used + pages > atomic_long_read(&t->budget))
-			return false;
-	} while (!atomic_long_try_cmpxchg(&t->used, &used, used + pages));
-	return true;
+	spin_lock(&charge_lock);
+	ok = atomic_long_read(&t->used) + pages <= atomic_long_read(&t->budget);
+	if (ok)
+		atomic_long_add(pages, &t->used);
+	spin_unlock(&charge_lock);
+	return ok;
 }
 
 void itme_tier_uncharge(int tier, long pages)
@@ -200,8 +204,12 @@ int itme_tier_set(struct itme_fs *fs, int tier, u64 bytes)
 	old = atomic_long_read(&t->budget);
 	if (pages < old && pinned && pinned > itme_policy_stay_max(tier, pages))
 		err = -EBUSY;
-	if (!err)
+	if (!err) {
+		/* Who has been let in by the old one is counted, when this is out. */
+		spin_lock(&charge_lock);
 		atomic_long_set(&t->budget, pages);
+		spin_unlock(&charge_lock);
+	}
 	spin_unlock(&fs->lock);
 	if (err)
 		goto out;

@@ -97,8 +97,8 @@ def command_line(opt):
             "mitigations=off", "random.trust_cpu=on", "net.ifnames=0",
             # guest-init onlines node 1: earlier, before the HMAT is read, it would land in DRAM's memory tier.
             "memhp_default_state=offline",
-            # Two vCPUs on a busy two-core host may stand still for seconds.
-            "watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=90"]
+            # Two vCPUs on a busy two-core host may stand still for seconds. The check of the timer would then panic.
+            "no_timer_check", "watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=90"]
     if opt.icount:
         # Guest time races through every wait for the host: stall detectors would see ghosts.
         args += ["nowatchdog", "hung_task_timeout_secs=0", "rcupdate.rcu_cpu_stall_suppress=1"]

@@ -14,7 +14,7 @@
 
 /* An emulated CPU is slow and may have to share its host. */
 #undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT 120
+#define TEST_TIMEOUT_DEFAULT 300
 
 #define ITME_FIXTURE(fixture_name)					\
 FIXTURE_SETUP(fixture_name)						\

@@ -52,7 +52,7 @@ TEST_F(fragment, small_folios)
 		ASSERT_LE(0, fd[i]);
 	}
 	ASSERT_EQ(0, write_file("/proc/sys/vm/drop_caches", "3"));
-	ASSERT_EQ(0, hog_start(&hog, node0_free() - LEFT, true, 800 * MIB, 90))
+	ASSERT_EQ(0, hog_start(&hog, node0_free() - LEFT, true, 800 * MIB, 200))
 		TH_LOG("the hog got %llu MiB",
 		       (unsigned long long)hog_taken(&hog) / MIB);
 	printf("# free now: %lld MiB\n", (long long)node0_free() / (long)MIB);
@@ -98,7 +98,7 @@ TEST_F(fragment, moved_between_tiers)
 	fd = import_open("f", SIZE, 1, 0);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, write_file("/proc/sys/vm/drop_caches", "3"));
-	ASSERT_EQ(0, hog_start(&hog, node0_free() - LEFT, true, 400 * MIB, 90));
+	ASSERT_EQ(0, hog_start(&hog, node0_free() - LEFT, true, 400 * MIB, 200));
 	/* in large folios as long as there are some, then in small ones */
 	EXPECT_EQ(0, scan(fd, 0, SIZE, 1));
 	EXPECT_EQ(0, advise(fd, SIZE - 2 * CHUNK, 0, ITME_ADVICE_HOT, CXL,

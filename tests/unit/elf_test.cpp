@@ -86,6 +86,35 @@ TEST(Elf, SurvivesHostileFiles)
 	EXPECT_FALSE(symbols_of(bad));
 	EXPECT_FALSE(undefined_symbols("/nonexistent"));
 	EXPECT_FALSE(undefined_symbols("/dev/null"));
+	EXPECT_FALSE(undefined_symbols("/dev/zero"));
+}
+
+/// Symbols that each name all the rest: gigabytes of names, and once for each of the sections.
+TEST(Elf, TakesLittleFromHostileFiles)
+{
+	constexpr std::size_t nr = 1U << 16;
+	Image bad = image();
+	bad.sections[1].sh_offset = sizeof(bad);
+	bad.sections[1].sh_size = nr * sizeof(Elf64_Sym);
+	bad.sections[2].sh_offset = sizeof(bad) + bad.sections[1].sh_size;
+	bad.sections[2].sh_size = nr;
+	// More tables of symbols than there is room for, all of them the same one.
+	bad.header.e_shnum = 65535;
+	std::string file(reinterpret_cast<const char *>(&bad), sizeof(bad));
+	for (std::size_t i = 0; i < nr; i++) {
+		Elf64_Sym symbol{};
+		symbol.st_name = static_cast<Elf64_Word>(i);
+		file.append(reinterpret_cast<const char *>(&symbol), sizeof(symbol));
+	}
+	file.append(nr - 1, 'x');
+	file.push_back('\0');
+
+	const test::TempTree tree;
+	const auto symbols = undefined_symbols(tree.write("itme.ko", file));
+	ASSERT_TRUE(symbols);
+	EXPECT_LE(symbols->size(), nr);
+	for (const auto &name : *symbols)
+		ASSERT_LE(name.size(), 512U);
 }
 
 } // namespace itme

@@ -205,10 +205,11 @@ private:
 		check_reserved(arg.reserved);
 		const std::uint64_t size = file.object.size;
 		const std::uint64_t chunk = file.object.chunk_size;
-		if (arg.offset >= size || arg.flags)
+		std::uint64_t end = 0;
+		if (arg.offset >= size || arg.flags ||
+		    __builtin_add_overflow(arg.offset, arg.length, &end))
 			return tl::unexpected(EINVAL);
-		const std::uint64_t stop =
-			arg.length ? std::min<std::uint64_t>(size, arg.offset + arg.length) : size;
+		const std::uint64_t stop = arg.length ? std::min<std::uint64_t>(size, end) : size;
 		const std::uint64_t first = arg.offset / chunk;
 		const std::uint64_t last = (stop + chunk - 1) / chunk;
 		for (std::uint64_t i = first; i < last; i++) {

@@ -41,4 +41,14 @@ TEST(Nodes, RejectsHostileLists)
 		EXPECT_FALSE(parse_nodes(text)) << text;
 }
 
+/// A megabyte of it took 33 GB.
+TEST(Nodes, TakesRepeatedRangesInTheRoomOfOne)
+{
+	std::string text = "0-65535";
+
+	while (text.size() < 1U << 18)
+		text += ",0-65535";
+	EXPECT_EQ(parse_nodes(text)->size(), 65536U);
+}
+
 } // namespace itme

@@ -62,10 +62,32 @@ TEST(Table, HostileNamesDoNotReachTheTerminal)
 	const Table table{{{"name", "NAME", Kind::text}}, {{"\033[2J\nx\x7f"}, {"\xff\xfe"}, {""}}};
 
 	EXPECT_EQ(*render_list(table, {false, false, false, {}}),
-		  "\\x1b[2J\\x0ax\\x7f\n\xff\xfe\n-\n");
+		  "\\x1b[2J\\x0ax\\x7f\n\\xff\\xfe\n-\n");
 	const auto json = render_list(table, {true, false, true, {}});
 	ASSERT_TRUE(json);
 	EXPECT_EQ(Json::parse(*json)[0]["name"], "\033[2J\nx\x7f");
+}
+
+/// U+009B is as good as ESC [ to some terminals, and the bare byte to others.
+TEST(Table, PrintableIsUtf8WithoutControls)
+{
+	EXPECT_EQ(printable("\xc2\x9b"
+			    "2J"),
+		  "\\xc2\\x9b2J");
+	EXPECT_EQ(printable("\x9b"
+			    "2J"),
+		  "\\x9b2J");
+	for (const char *text : {"gr\u00f6\u00dfe", "\u00a0", "\u20ac", "\ud7ff", "\ue000",
+				 "\U00010000", "\U0010ffff"})
+		EXPECT_EQ(printable(text), text);
+	// Cut short, overlong, a surrogate, beyond the last: byte by byte, and what follows is
+	// kept.
+	EXPECT_EQ(printable("\xe2\x82x"), "\\xe2\\x82x");
+	EXPECT_EQ(printable("\xc0\xafx"), "\\xc0\\xafx");
+	EXPECT_EQ(printable("\xe0\x80\x80"), "\\xe0\\x80\\x80");
+	EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");
+	EXPECT_EQ(printable("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");
+	EXPECT_EQ(printable("\xf0\x9f\x98"), "\\xf0\\x9f\\x98");
 }
 
 TEST(Table, AlignsUtf8ByCharacters)

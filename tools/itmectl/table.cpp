@@ -88,6 +88,40 @@ std::string pad(std::string_view text, std::size_t to, bool right)
 	return right ? space + std::string(text) : std::string(text) + space;
 }
 
+/// Bytes of the character that text begins with; 0 when it is not UTF-8 (RFC 3629, section 4).
+std::size_t character(std::string_view text)
+{
+	const auto in = [&](std::size_t i, unsigned int low, unsigned int high) {
+		return i < text.size() && static_cast<unsigned char>(text[i]) >= low &&
+		       static_cast<unsigned char>(text[i]) <= high;
+	};
+
+	if (in(0, 0x00, 0x7f))
+		return 1;
+	if (in(0, 0xc2, 0xdf))
+		return in(1, 0x80, 0xbf) ? 2 : 0;
+	if (in(0, 0xe0, 0xef)) {
+		// Neither overlong nor a surrogate.
+		const unsigned int low = in(0, 0xe0, 0xe0) ? 0xa0 : 0x80;
+		const unsigned int high = in(0, 0xed, 0xed) ? 0x9f : 0xbf;
+		return in(1, low, high) && in(2, 0x80, 0xbf) ? 3 : 0;
+	}
+	// Neither overlong nor beyond U+10FFFF.
+	const unsigned int low = in(0, 0xf0, 0xf0) ? 0x90 : 0x80;
+	const unsigned int high = in(0, 0xf4, 0xf4) ? 0x8f : 0xbf;
+	return in(0, 0xf0, 0xf4) && in(1, low, high) && in(2, 0x80, 0xbf) && in(3, 0x80, 0xbf) ? 4
+											       : 0;
+}
+
+/// C0, DEL, and C1: U+009B begins an escape sequence, as ESC [ does.
+bool control(std::string_view character)
+{
+	const auto first = static_cast<unsigned char>(character[0]);
+
+	return first < 0x20 || first == 0x7f ||
+	       (first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0);
+}
+
 Json object(const Table &table, const std::vector<Json> &row, const Indexes &chosen)
 {
 	Json json = Json::object();
@@ -103,12 +137,14 @@ std::string printable(std::string_view text)
 {
 	std::string safe;
 
-	for (const char c : text) {
-		const auto byte = static_cast<unsigned char>(c);
-		if (byte < 0x20 || byte == 0x7f)
-			safe += fmt::format("\\x{:02x}", byte);
+	while (!text.empty()) {
+		const std::string_view part = text.substr(0, character(text));
+		if (part.empty() || control(part))
+			for (const char c : text.substr(0, std::max<std::size_t>(part.size(), 1)))
+				safe += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
 		else
-			safe += c;
+			safe += part;
+		text.remove_prefix(std::max<std::size_t>(part.size(), 1));
 	}
 	return safe;
 }

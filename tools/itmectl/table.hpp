@@ -45,7 +45,7 @@ itme::Result<std::string> render_list(const Table &table, const Style &style);
 /// One thing with many values (row 0): a line for each, or one object.
 itme::Result<std::string> render_record(const Table &table, const Style &style);
 
-/// One text for a terminal: no control characters, whatever is in a file name.
+/// One text for a terminal: UTF-8 without control characters, whatever is in a file name.
 std::string printable(std::string_view text);
 std::string dump(const Json &json);
 

@@ -15,6 +15,14 @@
 namespace itme
 {
 
+namespace
+{
+
+/// What is read whole is a table of the kernel or a module; /dev/zero is neither.
+constexpr std::size_t file_max = 64U << 20;
+
+} // namespace
+
 Result<std::string> read_file(const std::string &path)
 {
 	const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -32,6 +40,9 @@ Result<std::string> read_file(const std::string &path)
 		if (n == 0)
 			return text;
 		text.append(chunk.data(), static_cast<std::size_t>(n));
+		if (text.size() > file_max)
+			return fail(EFBIG, "{}: larger than what is read whole, {} MiB", path,
+				    file_max >> 20);
 	}
 }
 

@@ -55,7 +55,8 @@ Result<std::vector<int>> parse_nodes(std::string_view text)
 {
 	const std::string_view whole = text;
 	const auto bad = [&] { return fail(EINVAL, "'{}' is not a list of nodes", whole); };
-	std::vector<int> nodes;
+	// Marked, not collected: the same nodes may be named any number of times.
+	std::vector<bool> member(node_limit);
 
 	while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
 		text.remove_suffix(1);
@@ -69,8 +70,7 @@ Result<std::vector<int>> parse_nodes(std::string_view text)
 			if (!take_number(text, last) || last < first)
 				return bad();
 		}
-		for (int node = first; node <= last; node++)
-			nodes.push_back(node);
+		std::fill(member.begin() + first, member.begin() + last + 1, true);
 		if (text.empty())
 			break;
 		if (text.front() != ',' && text.front() != ':')
@@ -79,8 +79,10 @@ Result<std::vector<int>> parse_nodes(std::string_view text)
 		if (text.empty())
 			return bad();
 	}
-	std::sort(nodes.begin(), nodes.end());
-	nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+	std::vector<int> nodes;
+	for (int node = 0; node < node_limit; node++)
+		if (member[static_cast<std::size_t>(node)])
+			nodes.push_back(node);
 	return nodes;
 }
 

@@ -14,7 +14,7 @@ namespace itme
 /// "4096", "0x1000", "64K", "1G", "2TiB"; units are binary.
 Result<std::uint64_t> parse_size(std::string_view text);
 
-/// At most four digits and a unit, as lsblk does: "512M", "1.5G", "0".
+/// Up to 1023, perhaps with a tenth, and a unit, as lsblk does: "512M", "1.5G", "1023.9K", "0".
 std::string format_size(std::uint64_t bytes);
 
 } // namespace itme

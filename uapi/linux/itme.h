@@ -213,7 +213,8 @@ struct itme_object {
  * fit the tier beside what is pinned there and the ring that streams need.
  * PIN and UNPIN need CAP_SYS_ADMIN (-EPERM), the others an open file.
  * Errors: -EINVAL unknown advice, tier or flags, a range that starts past the
- * end of the file or overflows; -EINTR; -EIO (PIN) the range cannot be read.
+ * end of the file or overflows; -EINTR; PIN also -EIO the range cannot be read,
+ * -ENOMEM.
  */
 struct itme_advise {
 	__u64 offset;

@@ -15,6 +15,9 @@ namespace itme
 namespace
 {
 
+/// KSYM_NAME_LEN: no symbol of the kernel is longer.
+constexpr std::size_t name_max = 512;
+
 /// A T at an offset, when it lies inside.
 template <class T>
 std::optional<T> load(std::string_view image, std::uint64_t offset)
@@ -64,11 +67,12 @@ Result<std::vector<std::string>> undefined_symbols(const std::string &path)
 			if (!symbol || symbol->st_shndx != SHN_UNDEF ||
 			    symbol->st_name >= strings.size())
 				continue;
-			const std::string_view name = strings.substr(symbol->st_name);
+			const std::string_view name = strings.substr(symbol->st_name, name_max);
 			if (const auto end = name.find('\0');
-			    end != 0 && end != std::string_view::npos)
+			    end != 0 && (end != std::string_view::npos || name.size() == name_max))
 				names.emplace_back(name.substr(0, end));
 		}
+		break; // a kernel object has one
 	}
 	std::sort(names.begin(), names.end());
 	return names;

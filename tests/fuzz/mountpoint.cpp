@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "mountpoint.hpp"
+
+#include "../../tools/lib/fd.hpp"
+#include "executor.hpp"
+
+#include <chrono>
+#include <dirent.h>
+#include <fcntl.h>
+#include <fstream>
+#include <linux/itme.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+namespace fuzz
+{
+
+using Clock = std::chrono::steady_clock;
+
+/// Reads under way, and kernel workers, take their time in an emulated debug kernel.
+static constexpr auto patience = std::chrono::seconds(30);
+
+/// True when it came about in time.
+template <class F>
+static bool wait_until(F condition)
+{
+	auto end = Clock::now() + patience;
+
+	while (!condition()) {
+		if (Clock::now() > end)
+			return false;
+		std::this_thread::sleep_for(std::chrono::milliseconds(2));
+	}
+	return true;
+}
+
+void prepare_mountpoint()
+{
+	mkdir(mount_dir(), 0755);
+	chmod(mount_dir(), 0755);
+}
+
+static bool mounted(int dir)
+{
+	struct statfs fs;
+
+	return !fstatfs(dir, &fs) && fs.f_type == ITME_SUPER_MAGIC;
+}
+
+static void unlink_all(int root)
+{
+	std::vector<std::string> names;
+	DIR *dir = fdopendir(openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+	if (!dir)
+		return;
+	while (const dirent *entry = readdir(dir))
+		names.emplace_back(entry->d_name);
+	closedir(dir);
+	for (const std::string &name : names)
+		unlinkat(root, name.c_str(), 0);
+}
+
+static std::string tier_left(int root, unsigned tier)
+{
+	itme_tier_info info = {};
+	/* What was unlinked goes when the last worker lets go of it. */
+	bool empty = wait_until([&] {
+		info = {};
+		info.tier = tier;
+		return ioctl(root, ITME_IOC_TIER_GET, &info) ||
+		       (!info.used && !info.pinned && !info.busy);
+	});
+
+	if (empty)
+		return "";
+	return "tier " + std::to_string(tier) + " holds " +
+	       std::to_string(static_cast<long long>(info.used)) + " bytes, " +
+	       std::to_string(static_cast<long long>(info.pinned)) + " pinned, " +
+	       std::to_string(static_cast<long long>(info.busy)) + " busy, with no file left";
+}
+
+static std::string empty_mount(int root)
+{
+	std::string wrong;
+
+	/* A program may have made it read-only. */
+	mount("itme", mount_dir(), "itmefs", MS_REMOUNT, "");
+	unlink_all(root);
+	for (unsigned tier = 0; tier < ITME_TIER_NVME; tier++)
+		if (wrong.empty())
+			wrong = tier_left(root, tier);
+	return wrong;
+}
+
+static bool module_unused()
+{
+	std::ifstream in("/sys/module/itme/refcnt");
+	int count = -1;
+
+	/* No module is not an unused one. */
+	return in >> count && count == 0;
+}
+
+std::string reset_mountpoint()
+{
+	std::string wrong;
+
+	for (;;) {
+		itme::Fd dir(open(mount_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+		if (!dir.valid() || !mounted(dir.get()))
+			break;
+		if (wrong.empty())
+			wrong = empty_mount(dir.get());
+		dir = itme::Fd();
+		if (!wait_until([] { return !umount2(mount_dir(), 0); }))
+			return "the mount stays busy with no process left";
+	}
+	if (wrong.empty() && !wait_until(module_unused))
+		wrong = "the super block stays after the last unmount";
+	prepare_mountpoint();
+	return wrong;
+}
+
+} // namespace fuzz

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Compares itme.txt, the syzlang description, with the header, field by field. KTAP on stdout.
+
+    syzlang.py itme.txt itme.h super.c VALUES
+
+VALUES are lines "NAME NUMBER" of each constant and "sizeof NAME NUMBER" of each struct, as the
+compiler has them (made by the Makefile). super.c has the mount options.
+"""
+
+import re
+import sys
+
+C_BITS = {"__u64": 64, "__u32": 32, "__s32": 32}
+
+
+class Tap:
+    count = failed = 0
+
+    def check(self, name, wrong):
+        self.count += 1
+        self.failed += bool(wrong)
+        print(f"{'not ' if wrong else ''}ok {self.count} {name}")
+        for line in wrong:
+            print(f"# {line}")
+
+
+def header_structs(text):
+    """Name: [(field, bits, length as written or "1")]."""
+    structs = {}
+    for name, body in re.findall(r"^struct (\w+) \{\n(.*?)^\};", text, re.M | re.S):
+        structs[name] = [(field, C_BITS[kind], length or "1") for kind, field, length in
+                         re.findall(r"^\t(\w+) (\w+)(?:\[(.*?)\])?;", body, re.M)]
+    return structs
+
+
+def described_bits(kind):
+    if m := re.match(r"array\[(.*), (\d+)\]$", kind):
+        return described_bits(m[1])[0], int(m[2])
+    if kind.startswith("ptr64["):
+        return 64, 1
+    if kind == "fd":
+        return 32, 1
+    m = re.search(r"int(\d+)\]?$", kind)
+    return (int(m[1]) if m else 0), 1
+
+
+def described_structs(text):
+    structs = {}
+    for name, body in re.findall(r"^(\w+) \{\n(.*?)^\}", text, re.M | re.S):
+        fields = []
+        for line in body.splitlines():
+            field, kind = line.split(None, 1)
+            kind = re.sub(r"\s*\((in|out)\)$", "", kind.strip())
+            fields.append((field, *described_bits(kind)))
+        structs[name] = fields
+    return structs
+
+
+def compare_struct(name, header, described, values):
+    fields = [(f, bits, values.get(n) or int(eval(n, {}, values))) for f, bits, n in header]
+    wrong = [f"{a} in the header, {b} described"
+             for a, b in zip(fields, described) if a != b]
+    if len(fields) != len(described):
+        wrong.append(f"{len(fields)} fields in the header, {len(described)} described")
+    size = sum(bits // 8 * n for _, bits, n in described)
+    if size != values.get("sizeof " + name):
+        wrong.append(f"{size} bytes described, {values.get('sizeof ' + name)} compiled")
+    return wrong
+
+
+def main():
+    syzlang, header, superc, listing = (open(path).read() for path in sys.argv[1:5])
+    values = {}
+    for line in listing.splitlines():
+        name, number = line.rsplit(None, 1)
+        values[name] = int(number)
+    tap = Tap()
+
+    in_header, in_text = header_structs(header), described_structs(syzlang)
+    tap.check("the same structs", sorted(set(in_header) ^ set(in_text)))
+    for name in sorted(set(in_header) & set(in_text)):
+        tap.check(name, compare_struct(name, in_header[name], in_text[name], values))
+
+    requests = dict(re.findall(r"#define (ITME_IOC_(?!MAGIC)\w+)\s+_IOWR\(.*struct (\w+)\)", header))
+    calls = dict(re.findall(r"^ioctl\$\w+\(.*const\[(\w+)\], arg ptr\[inout, (\w+)\]\)", syzlang, re.M))
+    tap.check("each request, with its struct",
+              [f"{r}: {requests.get(r)} in the header, {calls.get(r)} described"
+               for r in sorted(set(requests) | set(calls)) if requests.get(r) != calls.get(r)])
+    tap.check("each request's number has its struct's size",
+              [r for r, struct in requests.items()
+               if values[r] >> 16 & 0x3fff != values["sizeof " + struct]])
+
+    # Not values a program hands in: limits, masks, the magic numbers.
+    other = {"ITME_SUPER_MAGIC", "ITME_NAME_MAX", "ITME_NODES_MAX", "ITME_IOC_MAGIC", "ITME_MAP_TIER_MASK"}
+    named = set(re.findall(r"\bITME_\w+", syzlang))
+    tap.check("every constant is named", sorted(set(n for n in values if n.startswith("ITME_")) - other - named))
+    tap.check("no constant is made up", sorted(named - set(values)))
+
+    options = set(re.findall(r'fsparam_\w+\("(\w+)"', superc))
+    described = set(re.findall(r'fs_opt\["(\w+)"', syzlang))
+    tap.check("the mount options", sorted(options ^ described) or ([] if options else ["none found"]))
+
+    print(f"1..{tap.count}")
+    return 1 if tap.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+// The command line, whole: any words, separated by NULs as in /proc/PID/cmdline, over a model of
+// the module. Nothing real is done: what would, is replaced below.
+#include "fuzz.hpp"
+
+#include "fake_device.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdarg>
+#include <ctime>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <memory>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace
+{
+
+bool inside;
+int sleeps;
+itme::test::FakeModule *current;
+
+/// Files that may be opened: what else there is may do something when it is.
+bool may_open(std::string_view path)
+{
+	return path == "/dev/null" || path == "/proc/self/exe" || path == "/etc/passwd" ||
+	       path == "/etc/group" || path == "/etc/nsswitch.conf" || path == "/";
+}
+
+} // namespace
+
+// In place of the system's, for all of this program.
+extern "C" {
+
+int open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+
+	if (flags & (O_CREAT | O_TMPFILE)) {
+		va_list args;
+		va_start(args, flags);
+		mode = va_arg(args, mode_t);
+		va_end(args);
+	}
+	if (inside && !may_open(path)) {
+		errno = ENOENT;
+		return -1;
+	}
+	return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+}
+
+int unshare(int) noexcept
+{
+	return 0;
+}
+
+int mount(const char *, const char *, const char *, unsigned long, const void *) noexcept
+{
+	return 0;
+}
+
+int setgroups(size_t, const gid_t *) noexcept
+{
+	return 0;
+}
+
+int initgroups(const char *, gid_t)
+{
+	return 0;
+}
+
+int setresuid(uid_t, uid_t, uid_t) noexcept
+{
+	return 0;
+}
+
+int setresgid(gid_t, gid_t, gid_t) noexcept
+{
+	return 0;
+}
+
+int execvp(const char *, char *const *) noexcept
+{
+	errno = ENOENT;
+	return -1;
+}
+
+/// itmectl stat --interval: the intervals end at once, and the third one with an error.
+int nanosleep(const timespec *, timespec *)
+{
+	if (++sleeps > 2 && current)
+		current->errors[ITME_IOC_STATS] = EINTR;
+	return 0;
+}
+
+int clock_nanosleep(clockid_t, int, const timespec *time, timespec *left)
+{
+	return nanosleep(time, left);
+}
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size)
+{
+	const auto args = fuzz::split(fuzz::text_of(data, size), '\0');
+	itme::test::FakeModule module;
+	itmectl::Environment env;
+	const auto is = [&](std::string_view word) {
+		return std::find(args.begin(), args.end(), word) != args.end();
+	};
+
+	// These look at the machine itself, and have targets of their own.
+	if (is("doctor") || is("holders"))
+		return 0;
+	module.add("model.gguf", 10ULL << 20, "/dev/null");
+	module.add("\x1b[2J\n\xff", 5, "/lower/\xc2\x9b");
+	module.files["model.gguf"].map[1] = ITME_TIER_CXL | ITME_MAP_PINNED;
+	env.open_mount = [&](const std::string &dir) -> itme::Result<itme::Mount> {
+		return itme::Mount(std::make_unique<itme::test::FakeDevice>(module), dir);
+	};
+	sleeps = 0;
+	current = &module;
+	inside = true;
+	const auto output = fuzz::itmectl(args, env);
+	inside = false;
+	current = nullptr;
+
+	HOLDS(module.reserved_clean);
+	// Several objects on several lines are what stat --interval prints as JSON.
+	const bool maybe_json =
+		!output.out.empty() && (output.out[0] == '{' || output.out[0] == '[');
+	fuzz::check({output.status, maybe_json && sleeps ? "" : output.out, output.err},
+		    maybe_json);
+	return 0;
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: what the code under test calls of fill.c, mover.c and super.c
+ *
+ * They keep to what the real ones promise, and to the states: who begins a transit
+ * ends it, and memory is charged before it is had.
+ */
+#include <linux/delay.h>
+#include <linux/random.h>
+
+#include "world.h"
+
+static struct world *world_of(struct itme_fs *fs)
+{
+	return container_of(fs, struct world, fs);
+}
+
+/* A transit takes some time now and then, so that others meet it. */
+static void dwell(struct itme_inode *ino)
+{
+	if (READ_ONCE(world_of(ino->fs)->dwell) && get_random_u32_below(4) == 0)
+		usleep_range(1, 100);
+}
+
+/* super.c */
+
+void itme_fs_put(struct itme_fs *fs)
+{
+	atomic_dec(&fs->inflight);
+	wake_up_all(&fs->inflight_wait);
+}
+
+bool itme_fs_get(struct itme_fs *fs)
+{
+	atomic_inc(&fs->inflight);
+	/* As in super.c: a test may set it meanwhile. */
+	smp_mb__after_atomic();
+	if (!READ_ONCE(fs->stopping))
+		return true;
+	itme_fs_put(fs);
+	return false;
+}
+
+/* inode.c */
+
+void itme_inode_put(struct itme_inode *ino)
+{
+	iput(&ino->vfs);
+}
+
+/* fill.c */
+
+void world_end_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
+{
+	struct world *w = world_of(ino->fs);
+	struct world_chunk *chunk = world_chunk(ino, idx);
+	long pages = itme_chunk_pages(ino, idx);
+	int err = READ_ONCE(w->fill_error);
+
+	dwell(ino);
+	if (!err && !chunk->pages) {
+		tier = itme_chunk_place(ino, idx, tier, false);
+		while (!itme_tier_charge(tier, pages))
+			if (!itme_evict(ino->fs, tier, demand)) {
+				err = -EAGAIN;
+				break;
+			}
+		if (!err) {
+			chunk->tier = tier;
+			WRITE_ONCE(chunk->pages, pages);
+		}
+	}
+	if (!demand)
+		atomic_dec(&ino->fs->prefetches);
+	world_disown(ino, idx);
+	itme_chunk_end_fill(ino, idx, chunk->pages, err);
+	wake_up_all(&ino->fs->inflight_wait);
+}
+
+bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
+{
+	struct world *w = world_of(ino->fs);
+
+	world_own(ino, idx);
+	atomic_inc(&w->fills);
+	if (!demand)
+		atomic_inc(&ino->fs->prefetches);
+	if (!READ_ONCE(w->fill_later))
+		world_end_fill(ino, idx, demand, tier);
+	return true;
+}
+
+/* mover.c */
+
+bool itme_whole(struct itme_inode *ino, u32 idx)
+{
+	return READ_ONCE(world_chunk(ino, idx)->pages);
+}
+
+bool itme_drop(struct itme_inode *ino, u32 idx, bool force)
+{
+	struct world_chunk *chunk = world_chunk(ino, idx);
+	bool gone;
+	int tier;
+
+	world_own(ino, idx);
+	dwell(ino);
+	tier = itme_chunk_peek(ino, idx).tier;
+	gone = !READ_ONCE(chunk->held);
+	if (gone && chunk->pages) {
+		itme_tier_uncharge(chunk->tier, chunk->pages);
+		WRITE_ONCE(chunk->pages, 0);
+	}
+	world_disown(ino, idx);
+	itme_chunk_end_leave(ino, idx, gone ? NVME : tier, !gone);
+	return gone;
+}
+
+bool itme_move(struct itme_inode *ino, u32 idx, int tier)
+{
+	struct world_chunk *chunk = world_chunk(ino, idx);
+	bool held, ok;
+	int from;
+
+	world_own(ino, idx);
+	dwell(ino);
+	from = itme_chunk_peek(ino, idx).tier;
+	held = READ_ONCE(chunk->held);
+	ok = !held && (chunk->tier == tier || itme_tier_charge(tier, chunk->pages));
+	if (ok && chunk->tier != tier) {
+		itme_tier_uncharge(chunk->tier, chunk->pages);
+		chunk->tier = tier;
+	}
+	world_disown(ino, idx);
+	itme_chunk_end_leave(ino, idx, ok ? tier : from, held);
+	return ok;
+}
+
+long itme_evict(struct itme_fs *fs, int tier, bool demand)
+{
+	struct world *w = world_of(fs);
+
+	atomic_inc(&w->evicts);
+	if (READ_ONCE(w->evict_nothing))
+		return 0;
+	for (int tries = 0; tries < 64; tries++) {
+		struct itme_inode *ino;
+		long pages;
+		bool gone;
+		u32 idx;
+
+		ino = itme_chunk_begin_victim(fs, tier, demand, &idx);
+		if (!ino)
+			return 0;
+		pages = itme_chunk_pages(ino, idx);
+		gone = itme_drop(ino, idx, false);
+		itme_inode_put(ino);
+		if (gone)
+			return pages;
+	}
+	return 0;
+}
+
+int itme_make_room(struct itme_fs *fs, int tier, long pages)
+{
+	while (itme_tier_room(tier) < pages)
+		if (!itme_evict(fs, tier, true))
+			return -ENOSPC;
+	return 0;
+}
