@@ -23,7 +23,7 @@ static int advise(struct itme_inode *ino, u32 advice, u32 tier, u64 offset, u64 
 		.advice = advice, .tier = tier, .offset = offset, .length = length,
 		.done = U64_MAX,
 	};
-	int err = itme_advise(ino, &arg);
+	int err = itme_advise(ino, &arg, true);
 
 	if (done)
 		*done = arg.done;
@@ -62,7 +62,7 @@ static void advise_refused(struct kunit *test)
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct itme_advise arg = bad[i];
 
-		KUNIT_EXPECT_EQ_MSG(test, itme_advise(ino, &arg), -EINVAL, "hint %zu", i);
+		KUNIT_EXPECT_EQ_MSG(test, itme_advise(ino, &arg, true), -EINVAL, "hint %zu", i);
 	}
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ino->counters.v[ITME_HINTS]), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&w->fills), 0);

@@ -48,6 +48,19 @@ void itme_inode_put(struct itme_inode *ino)
 	iput(&ino->vfs);
 }
 
+/* plan.c: nobody has a plan here. */
+
+bool itme_plan_touch(struct itme_inode *ino, u32 idx)
+{
+	lockdep_assert_held(&ino->fs->lock);
+	return false;
+}
+
+void itme_plan_missed(struct itme_inode *ino, u32 idx)
+{
+	lockdep_assert_held(&ino->fs->lock);
+}
+
 /* fill.c */
 
 void world_end_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
@@ -59,7 +72,7 @@ void world_end_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
 
 	dwell(ino);
 	if (!err && !chunk->pages) {
-		tier = itme_chunk_place(ino, idx, tier, false);
+		tier = itme_chunk_place(ino, idx, tier, ITME_CLASS_NONE, false);
 		while (!itme_tier_charge(tier, pages))
 			if (!itme_evict(ino->fs, tier, demand)) {
 				err = -EAGAIN;

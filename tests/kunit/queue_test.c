@@ -105,7 +105,7 @@ static void queue_pins(struct kunit *test)
 
 	/* A pinned chunk comes to where it is pinned, whatever the fill would like. */
 	KUNIT_ASSERT_TRUE(test, itme_chunk_begin_fill(ino, 0, true, false));
-	KUNIT_EXPECT_EQ(test, itme_chunk_place(ino, 0, CXL, false), DRAM);
+	KUNIT_EXPECT_EQ(test, itme_chunk_place(ino, 0, CXL, ITME_CLASS_NONE, false), DRAM);
 	itme_chunk_end_fill(ino, 0, true, 0);
 	KUNIT_EXPECT_EQ(test, q->pinned, PAGES);
 	/* Pinned is pinned: asked for elsewhere, it is moved, not pinned once more. */
@@ -230,7 +230,7 @@ static void queue_replace(struct kunit *test)
 	struct itme_inode *ino = world_file(w, BYTES);
 
 	KUNIT_ASSERT_TRUE(test, itme_chunk_begin_fill(ino, 0, true, false));
-	KUNIT_EXPECT_EQ(test, itme_chunk_place(ino, 0, DRAM, false), DRAM);
+	KUNIT_EXPECT_EQ(test, itme_chunk_place(ino, 0, DRAM, ITME_CLASS_NONE, false), DRAM);
 	KUNIT_EXPECT_EQ(test, queues(w, DRAM)->main.pages, CHUNK_PAGES);
 	itme_chunk_replace(ino, 0, CXL);
 	KUNIT_EXPECT_EQ(test, queues(w, DRAM)->main.pages, 0);
@@ -238,7 +238,7 @@ static void queue_replace(struct kunit *test)
 	itme_chunk_end_fill(ino, 0, true, 0);
 	/* A hole in it is filled where it is. */
 	KUNIT_ASSERT_TRUE(test, itme_chunk_begin_fill(ino, 0, true, true));
-	KUNIT_EXPECT_EQ(test, itme_chunk_place(ino, 0, DRAM, true), CXL);
+	KUNIT_EXPECT_EQ(test, itme_chunk_place(ino, 0, DRAM, ITME_CLASS_NONE, true), CXL);
 	itme_chunk_end_fill(ino, 0, true, 0);
 	EXPECT_WORLD_RIGHT(w);
 }

@@ -61,7 +61,7 @@ static void wait_each_way_out(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, crew_ended(&crew->hand[0], 1));
 		switch (idx) {
 		case 0:
-			itme_chunk_place(ino, idx, DRAM, false);
+			itme_chunk_place(ino, idx, DRAM, ITME_CLASS_NONE, false);
 			itme_chunk_end_fill(ino, idx, true, 0);
 			break;
 		case 1:
@@ -164,7 +164,7 @@ static int fill_and_drop(struct hand *hand)
 
 	while (!crew_stop(hand)) {
 		if (itme_chunk_begin_fill(ino, wait->idx, true, false)) {
-			itme_chunk_place(ino, wait->idx, DRAM, false);
+			itme_chunk_place(ino, wait->idx, DRAM, ITME_CLASS_NONE, false);
 			if (crew_random(hand, 4) == 0)
 				usleep_range(10, 200);
 			itme_chunk_end_fill(ino, wait->idx, true, 0);
