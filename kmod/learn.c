@@ -9,6 +9,7 @@
  * that has happened.
  */
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/vmalloc.h>
 
 #include "itme.h"
@@ -18,7 +19,7 @@
 #define PASS_MIN	64
 /* Touches that are not recorded after a plan has failed, doubled each time. */
 #define PAUSE_MIN	256
-#define PAUSE_MAX	(1U << 20)
+#define PAUSE_MAX	((u32)SZ_1M)
 
 enum learner_state {
 	LEARNER_FREE,
@@ -103,7 +104,8 @@ static struct itme_learner *learner_of(struct itme_learn *learn, pid_t tgid, u32
 		if (l->state == LEARNER_BUSY)
 			continue;
 		if (!old || l->state == LEARNER_FREE ||
-		    (old->state != LEARNER_FREE && itme_age(l->used, now) > itme_age(old->used, now)))
+		    (old->state != LEARNER_FREE &&
+		     itme_age(l->used, now) > itme_age(old->used, now)))
 			old = l;
 	}
 	/* One that is active keeps its place; a second is long for an active one. */

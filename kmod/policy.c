@@ -63,7 +63,8 @@ static bool can_leave(const struct itme_chunk *c)
 
 static bool is_colder(const struct itme_chunk *c, u32 interval, u32 now)
 {
-	return can_leave(c) && !c->young && !c->stay && itme_age(c->stamp, now) > interval + interval / 4;
+	return can_leave(c) && !c->young && !c->stay &&
+	       itme_age(c->stamp, now) > interval + interval / 4;
 }
 
 /**

@@ -248,7 +248,7 @@ static struct itme_cursor *passed(struct itme_cursors *all, const struct itme_se
 {
 	for (int i = 0; i < ITME_CURSORS; i++) {
 		struct itme_cursor *c = &all->cursor[i];
-		u32 back = JITTER < seq->length ? JITTER : seq->length;
+		u32 back = seq->length > JITTER ? JITTER : seq->length;
 		u32 from, distance;
 
 		if (!c->run)

@@ -169,7 +169,8 @@ static void in_order(void)
 			CHECK(c->lead == (i ? led - 1 : 0), "%u: %u", i, c->lead);
 			read_ahead(c, 16);
 			led = c->lead;
-			CHECK(led == (cyclic || seq.length - c->pos > 16 ? 16 : seq.length - c->pos));
+			CHECK(led == (cyclic || seq.length - c->pos > 16 ? 16 :
+				      seq.length - c->pos));
 		}
 	}
 }
@@ -267,7 +268,7 @@ static void something_else(void)
 		struct itme_cursor *c = touch(tap_random(seq.length));
 
 		if (i > 100)
-			led += c != NULL;
+			led += !!c;
 		if (c)
 			read_ahead(c, 16);
 	}
@@ -331,7 +332,8 @@ static void anything(void)
 			}
 			for (int i = 0; i < ITME_CURSORS; i++) {
 				CHECK(all.cursor[i].pos <= seq.length - cyclic);
-				CHECK(all.cursor[i].lead <= itme_sequence_ahead(&seq, &all.cursor[i]));
+				CHECK(all.cursor[i].lead <=
+				      itme_sequence_ahead(&seq, &all.cursor[i]));
 			}
 			CHECK(all.score <= ITME_FIT_MAX);
 			if (c)

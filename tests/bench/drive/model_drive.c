@@ -48,6 +48,7 @@ MODULE_PARM_DESC(size_mib, "of the drive");
 struct mdrive {
 	struct gendisk *disk;
 	struct blk_mq_tag_set tags;
+	/* what follows */
 	spinlock_t lock;
 	struct list_head queue;
 	ktime_t link_free;
