@@ -34,8 +34,9 @@ u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res)
 			index = folio_next_index(folio);
 			if (folio_test_uptodate(folio))
 				tier = itme_tier_of(folio_nid(folio));
+			/* Not all of it, if it has come while the walk was in its middle. */
 			if (tier != ITME_TIER_NVME && folio_test_pmd_mappable(folio))
-				res->large += n;
+				res->large += min(n, left);
 			folio_put(folio);
 		}
 		n = min(n, left);

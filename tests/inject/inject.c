@@ -309,6 +309,12 @@ void inject_nth(enum fault kind, unsigned int n)
 	arm(kind, n, 1, 100);
 }
 
+void inject_burst(enum fault kind, unsigned int space, uint32_t n)
+{
+	set(kind, "space", space);
+	inject_first(kind, n);
+}
+
 void inject_first(enum fault kind, uint32_t n)
 {
 	arm(kind, 1, n, 100);
@@ -326,6 +332,7 @@ unsigned int inject_end(enum fault kind)
 	if (kind == TASK)
 		return end_task();
 	set(kind, "probability", 0);
+	set(kind, "space", 0);
 	left = get(kind, "times");
 	return left < 0 ? 0 : kinds[kind].armed - left;
 }

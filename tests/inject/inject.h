@@ -43,6 +43,12 @@ const char *inject_name(enum fault kind);
 void inject_nth(enum fault kind, unsigned int n);
 /* the first @n fail; UINT32_MAX for all */
 void inject_first(enum fault kind, uint32_t n);
+/*
+ * The first @n after @space has been handed out (bytes of SLAB, pages of PAGES)
+ * fail: what is tried again at once, as the page cache's own nodes are, or a folio
+ * with more effort, fails only so.
+ */
+void inject_burst(enum fault kind, unsigned int space, uint32_t n);
 /* that many of a hundred fail */
 void inject_rate(enum fault kind, unsigned int percent);
 /* end of it; how many failed (for TASK and nth: 0 or 1) */

@@ -10,6 +10,8 @@
 #define LEAK_AGE	6
 /* so many points are each followed by a try with nothing made to fail, then every fourth */
 #define EACH		32
+/* as many fail one after the other in a burst */
+#define BURST		4
 /* things told in full */
 #define TOLD		20
 
@@ -167,8 +169,12 @@ static void look(const struct op *op, enum fault kind, unsigned int n, int ret)
 		tell(op, kind, n, what);
 }
 
-/* One try; @n 0: with nothing made to fail. True when something was. */
-static bool try(const struct op *op, enum fault kind, unsigned int n, unsigned int *failed)
+/*
+ * One try: @n 0 with nothing made to fail, else the n-th, or with @burst several
+ * from @n units on. True when something was.
+ */
+static bool try_one(const struct op *op, enum fault kind, unsigned int n, bool burst,
+		    unsigned int *failed)
 {
 	char text[128];
 	bool hit = false;
@@ -180,7 +186,9 @@ static bool try(const struct op *op, enum fault kind, unsigned int n, unsigned i
 		tell(op, kind, n, text);
 		return false;
 	}
-	if (n)
+	if (burst)
+		inject_burst(kind, n - 1, BURST);
+	else if (n)
 		inject_nth(kind, n);
 	ret = op->run();
 	/* to look whether all is at rest is to copy as well */
@@ -199,6 +207,31 @@ static bool try(const struct op *op, enum fault kind, unsigned int n, unsigned i
 		++*failed;
 	look(op, kind, n, ret);
 	return hit;
+}
+
+static bool try(const struct op *op, enum fault kind, unsigned int n, unsigned int *failed)
+{
+	return try_one(op, kind, n, false, failed);
+}
+
+static void sweep_bursts(const struct op *op, enum fault kind)
+{
+	/* a node of the page cache has 576 bytes, a folio of a chunk 16 pages or more */
+	unsigned int step = kind == PAGES ? 16 : op->late && !soak() ? 2048 : 512;
+	unsigned int at = 1, tries = 0, failed = 0, before = wrong;
+	double start = now();
+
+	while (try_one(op, kind, at, true, &failed) && tries < POINTS_MAX &&
+	       wrong - before < TOLD) {
+		tries++;
+		at += at / 2 + 8 < step ? at / 2 + 8 : step;
+		if (!(tries % 4) || soak())
+			try(op, kind, 0, &failed);
+	}
+	try(op, kind, 0, &failed);
+	printf("# %s: %s in bursts: %u tries, %u times it failed for them, %.1f s\n", op->name,
+	       inject_name(kind), tries, failed, now() - start);
+	fflush(stdout);
 }
 
 static unsigned int sweep_kind(const struct op *op, enum fault kind)
@@ -240,8 +273,12 @@ unsigned int sweep(const struct op *op)
 		/* what the file system below has to write shall not be hit */
 		if (kind == DRIVE)
 			sync();
-		if (!sweep_kind(op, kind) && op->must & ON(kind))
+		if (sweep_kind(op, kind)) {
+			if (kind == SLAB || kind == PAGES)
+				sweep_bursts(op, kind);
+		} else if (op->must & ON(kind)) {
 			tell(op, kind, 0, "there was nothing to fail");
+		}
 	}
 	return wrong;
 }

@@ -85,6 +85,41 @@ TEST_F(tier, budget_demotes)
 	}));
 }
 
+static int one_in_dram(void)
+{
+	return drop_all(file) ?: check_read(file, 0, SMALL, 1);
+}
+
+static int one_to_cxl(void)
+{
+	return advise(file, 0, 0, ITME_ADVICE_PAGEOUT, CXL, NULL);
+}
+
+static const char *one_right(int ret)
+{
+	const char *what = accounted(file);
+
+	(void)ret;
+	if (!what && check_read(file, 0, SMALL, 1))
+		what = "wrong content";
+	return what ?: accounted(file);
+}
+
+/* With nothing else in the page cache of the file, its nodes go and come as well. */
+TEST_F(tier, move_of_all)
+{
+	if (!have_cxl_node())
+		SKIP(return, "no memory node without CPU");
+	ASSERT_EQ(0, itme_mount("dram=16M,cxl=16M"));
+	file = import_open("f", SMALL, 1, SMALL);
+	ASSERT_LE(0, file);
+	SWEEP((&(struct op){
+		.name = "move of all of a file", .kinds = ON(SLAB) | ON(PAGES),
+		.must = ON(SLAB) | ON(PAGES),
+		.before = one_in_dram, .run = one_to_cxl, .after = one_right, .late = &file,
+	}));
+}
+
 static int half_full(void)
 {
 	return drop_all(file) ?: scan(file, 0, 8 * MIB, 1);
