@@ -1,31 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DOC: plans at work: touches move cursors, cursors are read ahead for
- *
- * The path of a touch: file -> itme_plan_touch() -> a worker -> residency -> fill.
- * The worker goes on from what it has seen to, chunk by chunk in the order of use,
- * until the ring has no room for more; the next chunk of the ring that is used gives
- * room for the next one, and its touch starts the worker again. So a plan is clocked
- * by the use of what it reads, and stops by itself when the use stops.
+ * DOC: the object: plans are made, come, go, share the tiers
  */
 #include <linux/slab.h>
 
 #include "event.h"
 #include "itme.h"
 #include "plan.h"
-
-/* Chunks looked at with fs->lock held. */
-#define LOOK_MAX	256U
-/* Touches by others after which who did not move has gone, if room is wanted. */
-#define GONE_TOUCHES	6
-/* A pass that took longer says nothing about the next one, 1/ITME_HZ s. */
-#define CYCLE_MAX	(600 * ITME_HZ)
-/* Touches after which older ones count half. */
-#define JUDGE_TOUCHES	128
-/* Threads that share the work, at most: so many uses may come out of order. */
-#define THREADS		8
-/* A plan that was learned is dropped for that many, if they are a quarter of all. */
-#define MISSES_MIN	16
 
 /**
  * itme_plan_alloc - begin a plan
@@ -192,7 +173,7 @@ static void count_in(struct itme_plan *plan, int n)
 	}
 }
 
-static struct itme_plan *find(struct itme_fs *fs, u32 id)
+struct itme_plan *itme_plan_find(struct itme_fs *fs, u32 id)
 {
 	struct itme_plan *plan;
 
@@ -215,7 +196,7 @@ static u64 share_of(u64 part, u64 all)
  * every plan, so that none waits for the drive more than the others. A plan that is
  * gone through once keeps nothing, as nothing of it is used again.
  */
-static void balance(struct itme_fs *fs)
+void itme_plans_share(struct itme_fs *fs)
 {
 	u64 left[ITME_MEM_TIERS], all = 0, out = 0;
 	struct itme_plan *plan;
@@ -268,11 +249,9 @@ void itme_plans_balance(struct itme_fs *fs)
 {
 	spin_lock(&fs->lock);
 	if (!list_empty(&fs->plans))
-		balance(fs);
+		itme_plans_share(fs);
 	spin_unlock(&fs->lock);
 }
-
-static void plan_work(struct work_struct *work);
 
 /**
  * itme_plan_install - let a plan be followed
@@ -293,12 +272,12 @@ int itme_plan_install(struct itme_plan *plan, u32 *id)
 	err = itme_sequence_build(&plan->seq);
 	if (err)
 		return err;
-	INIT_WORK(&plan->work, plan_work);
+	INIT_WORK(&plan->work, itme_plan_work);
 	spin_lock(&fs->lock);
 	list_for_each_entry(p, &fs->plans, node)
 		nr++;
 	if (*id) {
-		old = find(fs, *id);
+		old = itme_plan_find(fs, *id);
 		err = old ? 0 : -ENOENT;
 	} else if (nr >= ITME_PLANS_MAX) {
 		err = -ENOSPC;
@@ -318,7 +297,7 @@ int itme_plan_install(struct itme_plan *plan, u32 *id)
 		plan->passed = itme_now();
 		list_add_tail(&plan->node, &fs->plans);
 		count_in(plan, 1);
-		balance(fs);
+		itme_plans_share(fs);
 		itme_changed(&itme_plans_changed);
 	}
 	spin_unlock(&fs->lock);
@@ -332,7 +311,7 @@ static void drop(struct itme_plan *plan)
 	lockdep_assert_held(&plan->fs->lock);
 	list_del_init(&plan->node);
 	count_in(plan, -1);
-	balance(plan->fs);
+	itme_plans_share(plan->fs);
 	itme_changed(&itme_plans_changed);
 }
 
@@ -348,7 +327,7 @@ int itme_plan_remove(struct itme_fs *fs, u32 id)
 	struct itme_plan *plan;
 
 	spin_lock(&fs->lock);
-	plan = find(fs, id);
+	plan = itme_plan_find(fs, id);
 	if (plan)
 		drop(plan);
 	spin_unlock(&fs->lock);
@@ -356,6 +335,20 @@ int itme_plan_remove(struct itme_fs *fs, u32 id)
 		return -ENOENT;
 	itme_plan_put(plan);
 	return 0;
+}
+
+/* It may have been removed or replaced meanwhile, its number is of no use here. */
+void itme_plan_execute(struct itme_plan *plan)
+{
+	bool listed;
+
+	spin_lock(&plan->fs->lock);
+	listed = !list_empty(&plan->node);
+	if (listed)
+		drop(plan);
+	spin_unlock(&plan->fs->lock);
+	if (listed)
+		itme_plan_put(plan);
 }
 
 /**
@@ -437,389 +430,6 @@ struct itme_plan *itme_plan_next(struct itme_fs *fs, u32 id)
 		refcount_inc(&next->ref);
 	spin_unlock(&fs->lock);
 	return next;
-}
-
-/*
- * The next chunk of a cursor that is to be read, and has room in the ring. What is
- * there or under way is passed over.
- *
- * Return: its file, held; NULL with @more when there may be one further on
- */
-static struct itme_inode *next_chunk(struct itme_plan *plan, struct itme_cursor *c, u32 *idx,
-				     bool *more)
-{
-	const struct itme_sequence *seq = &plan->seq;
-	struct itme_fs *fs = plan->fs;
-	long room = itme_chunk_issue_room(fs);
-	u32 left = LOOK_MAX;
-
-	*more = false;
-	while (c->run && c->lead < itme_sequence_ahead(seq, c)) {
-		u64 sum = (u64)c->pos + c->lead;
-		u32 pos = sum >= seq->length ? sum - seq->length : sum;
-		const struct itme_run *run = itme_sequence_at(seq, pos);
-		struct itme_inode *ino = xa_load(&fs->objects, run->object);
-		long pages;
-
-		if (!left--) {
-			*more = true;
-			return NULL;
-		}
-		*idx = run->start + (pos - run->at);
-		if (!ino) {
-			c->lead = min(c->lead + run->nr - (pos - run->at),
-				      itme_sequence_ahead(seq, c));
-			continue;
-		}
-		pages = itme_chunk_pages(ino, *idx);
-		if (plan->lookahead && (u64)c->lead * pages >= plan->lookahead)
-			return NULL;
-		if (ino->chunks[*idx].state == ITME_ABSENT) {
-			if (pages > room)
-				return NULL;
-			if (igrab(&ino->vfs)) {
-				c->lead++;
-				return ino;
-			}
-		}
-		c->lead++;
-	}
-	return NULL;
-}
-
-/* Is a chunk among what a cursor other than @c has had read ahead? */
-static bool others_want(const struct itme_plan *plan, const struct itme_cursor *c,
-			const struct itme_inode *ino, u32 idx)
-{
-	for (int i = 0; i < ITME_CURSORS; i++) {
-		const struct itme_cursor *other = &plan->cursors.cursor[i];
-		u32 distance;
-
-		if (other != c && other->run &&
-		    itme_sequence_find(&plan->seq, ino->id, idx, other->pos, other->lead,
-				       &distance))
-			return true;
-	}
-	return false;
-}
-
-/* Nobody is where a cursor is: what has been read ahead for it leaves first. */
-static void give_up(struct itme_plan *plan, struct itme_cursor *c)
-{
-	const struct itme_sequence *seq = &plan->seq;
-	u32 n = min(c->lead, LOOK_MAX);
-
-	lockdep_assert_held(&plan->fs->lock);
-	for (u32 i = 0; i < n; i++) {
-		u64 sum = (u64)c->pos + i;
-		u32 pos = sum >= seq->length ? sum - seq->length : sum;
-		const struct itme_run *run = itme_sequence_at(seq, pos);
-		struct itme_inode *ino = xa_load(&plan->fs->objects, run->object);
-		u32 idx = run->start + (pos - run->at);
-
-		if (ino && !others_want(plan, c, ino, idx))
-			itme_chunk_give_up(ino, idx);
-	}
-	*c = (struct itme_cursor){};
-}
-
-/* Of those not seen in this round, the one with the least ahead, or NULL. */
-static struct itme_cursor *hungriest(struct itme_fs *fs, struct itme_plan **of)
-{
-	struct itme_cursor *best = NULL;
-	struct itme_plan *plan;
-
-	list_for_each_entry(plan, &fs->plans, node) {
-		if (plan->condemned)
-			continue;
-		for (int i = 0; i < ITME_CURSORS; i++) {
-			struct itme_cursor *c = &plan->cursors.cursor[i];
-
-			if (!c->run || c->round == fs->plan_round ||
-			    (best && c->lead >= best->lead))
-				continue;
-			best = c;
-			*of = plan;
-		}
-	}
-	return best;
-}
-
-/*
- * A cursor has nothing ahead, and the ring is full. If that is with what was read for
- * somebody who has not been seen since, he has gone: he jumped to here, most likely.
- */
-static bool make_way(struct itme_plan *plan, const struct itme_cursor *hungry)
-{
-	struct itme_cursors *all = &plan->cursors;
-	struct itme_cursor *idle = NULL;
-
-	for (int i = 0; i < ITME_CURSORS; i++) {
-		struct itme_cursor *c = &all->cursor[i];
-
-		if (c != hungry && c->run && c->lead && all->clock - c->used >= GONE_TOUCHES &&
-		    (!idle || all->clock - c->used > all->clock - idle->used))
-			idle = c;
-	}
-	if (!idle)
-		return false;
-	give_up(plan, idle);
-	return true;
-}
-
-/*
- * The next chunk to be read for any cursor of any plan, the one that has the least ahead
- * before the others: who is used most would have all of the room, else. Return: as
- * next_chunk()
- */
-static struct itme_inode *next_of_all(struct itme_fs *fs, u32 *idx, bool *more)
-{
-	struct itme_plan *plan;
-	struct itme_inode *ino;
-	struct itme_cursor *c;
-
-	*more = false;
-	fs->plan_round++;
-	while ((c = hungriest(fs, &plan))) {
-		ino = next_chunk(plan, c, idx, more);
-		if (ino || *more)
-			return ino;
-		if (c->lead || !make_way(plan, c))
-			c->round = fs->plan_round;
-	}
-	return NULL;
-}
-
-static void read_ahead(struct itme_fs *fs)
-{
-	struct itme_inode *ino;
-	bool more = false, ok;
-	u32 idx;
-
-	do {
-		spin_lock(&fs->lock);
-		ino = next_of_all(fs, &idx, &more);
-		spin_unlock(&fs->lock);
-		ok = true;
-		if (ino) {
-			if (itme_chunk_begin_fill(ino, idx, false, false))
-				ok = itme_fill(ino, idx, false, ITME_TIER_DRAM);
-			itme_inode_put(ino);
-		}
-		cond_resched();
-	} while (ok && (ino || more) && !READ_ONCE(fs->stopping));
-}
-
-/* It may have been removed or replaced meanwhile, its number is of no use here. */
-static void execute(struct itme_plan *plan)
-{
-	bool listed;
-
-	spin_lock(&plan->fs->lock);
-	listed = !list_empty(&plan->node);
-	if (listed)
-		drop(plan);
-	spin_unlock(&plan->fs->lock);
-	if (listed)
-		itme_plan_put(plan);
-}
-
-static void plan_work(struct work_struct *work)
-{
-	struct itme_plan *plan = container_of(work, struct itme_plan, work);
-	struct itme_fs *fs = plan->fs;
-
-	if (READ_ONCE(plan->condemned))
-		execute(plan);
-	read_ahead(fs);
-	itme_plan_put(plan);
-	itme_fs_put(fs);
-}
-
-/* Under fs->lock, so that the plan is in the list, which has a reference. */
-static void kick(struct itme_plan *plan)
-{
-	if (!itme_fs_get(plan->fs))
-		return;
-	refcount_inc(&plan->ref);
-	if (!queue_work(plan->fs->plan_wq, &plan->work)) {
-		refcount_dec(&plan->ref);
-		itme_fs_put(plan->fs);
-	}
-}
-
-/* A cursor has moved from @from: a stage may have been entered, a pass ended. */
-static void moved(struct itme_plan *plan, struct itme_cursor *c, u32 from)
-{
-	u32 last = c->pos ? c->pos - 1 : plan->seq.length - 1;
-	u32 stage = itme_sequence_at(&plan->seq, last)->stage;
-	u32 now = itme_now();
-
-	if (stage != plan->stage || c->pos < from)
-		itme_event_stage(plan->id, stage);
-	plan->stage = stage;
-	if (c->pos >= from)
-		return;
-	plan->passes++;
-	plan->cycle = min_t(u32, itme_age(plan->passed, now), CYCLE_MAX);
-	plan->passed = now;
-}
-
-static bool names(const struct itme_plan *plan, u32 object)
-{
-	u32 low = 0, high = plan->seq.nr_runs;
-
-	while (low < high) {
-		u32 mid = low + (high - low) / 2;
-
-		if (plan->seq.keys[mid].key >> 32 < object)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < plan->seq.nr_runs && plan->seq.keys[low].key >> 32 == object;
-}
-
-/*
- * Is this the use that was to come next? What lies between must be in memory and in
- * use already, as otherwise its use would have been seen; but for threads that share
- * the work.
- */
-static bool in_order(struct itme_plan *plan, const struct itme_cursor *c)
-{
-	const struct itme_sequence *seq = &plan->seq;
-	u32 back = min_t(u32, c->skipped, LOOK_MAX) + 1;
-	u32 missed = 0;
-
-	for (u32 i = back; i > 1; i--) {
-		u32 pos = c->pos >= i ? c->pos - i : c->pos + (seq->length - i);
-		const struct itme_run *run = itme_sequence_at(seq, pos);
-		struct itme_inode *ino = xa_load(&plan->fs->objects, run->object);
-		const struct itme_chunk *chunk;
-
-		if (!ino)
-			continue;
-		chunk = &ino->chunks[run->start + (pos - run->at)];
-		missed += chunk->state == ITME_ABSENT || chunk->flags & ITME_C_UNTOUCHED;
-	}
-	return missed <= THREADS;
-}
-
-/* A plan that was learned is trusted once it has been right, dropped once it is wrong. */
-static void judge(struct itme_plan *plan, bool fits)
-{
-	if (fits)
-		plan->fits++;
-	else
-		plan->misses++;
-	if (plan->fits + plan->misses > JUDGE_TOUCHES) {
-		plan->fits /= 2;
-		plan->misses /= 2;
-	}
-	if (plan->cursors.score == ITME_FIT_MAX && !plan->trusted) {
-		plan->trusted = true;
-		balance(plan->fs);
-	}
-	if (plan->learned && plan->misses >= MISSES_MIN && 3 * plan->misses > plan->fits) {
-		WRITE_ONCE(plan->condemned, true);
-		itme_learn_again(plan->fs, plan->learned);
-		kick(plan);
-	}
-}
-
-/**
- * itme_plan_touch - a chunk is used for the first time since it was read
- * @ino: file
- * @idx: chunk
- *
- * Under fs->lock, in the context of the process.
- *
- * Return: true when a plan reads ahead for it, so that nobody else has to
- */
-bool itme_plan_touch(struct itme_inode *ino, u32 idx)
-{
-	struct itme_fs *fs = ino->fs;
-	struct itme_plan *plan;
-	bool followed = false;
-	bool known = false;
-
-	lockdep_assert_held(&fs->lock);
-	if (!ino->planned) {
-		itme_learn_touch(ino, idx);
-		return false;
-	}
-	list_for_each_entry(plan, &fs->plans, node) {
-		u32 from[ITME_CURSORS];
-		struct itme_cursor *c;
-		enum itme_fit fit;
-		bool fits, believed = false;
-
-		if (plan->condemned || !names(plan, ino->id))
-			continue;
-		for (int i = 0; i < ITME_CURSORS; i++)
-			from[i] = plan->cursors.cursor[i].pos;
-		fit = itme_cursors_touch(&plan->cursors, &plan->seq, ino->id, idx, &c);
-		fits = fit == ITME_FIT_LATE || (fit == ITME_FIT_EXPECTED && in_order(plan, c));
-		known |= fit != ITME_FIT_UNKNOWN || plan->learned;
-		plan->jumps += !fits;
-		if (fit != ITME_FIT_UNKNOWN)
-			believed = itme_cursors_judge(&plan->cursors, c, fits);
-		judge(plan, fits);
-		if (!believed)
-			continue;
-		if (fit == ITME_FIT_EXPECTED)
-			moved(plan, c, from[c - plan->cursors.cursor]);
-		kick(plan);
-		followed = true;
-	}
-	if (!known)
-		itme_learn_touch(ino, idx);
-	return followed;
-}
-
-/**
- * itme_plan_step - who goes through a plan says that he enters a stage
- * @fs: file system
- * @id: number of the plan
- * @stage: the stage
- *
- * Return: 0; -ENOENT no such plan, -ERANGE no such stage
- */
-int itme_plan_step(struct itme_fs *fs, u32 id, u32 stage)
-{
-	struct itme_plan *plan;
-	int err = -ENOENT;
-
-	spin_lock(&fs->lock);
-	plan = find(fs, id);
-	if (plan)
-		err = stage < plan->stages ? 0 : -ERANGE;
-	if (!err) {
-		itme_cursors_step(&plan->cursors, &plan->seq,
-				  itme_sequence_stage(&plan->seq, stage));
-		plan->stage = stage;
-		itme_event_stage(id, stage);
-		kick(plan);
-	}
-	spin_unlock(&fs->lock);
-	return err;
-}
-
-/**
- * itme_plan_missed - there was no room for a chunk that was to be read ahead
- * @ino: file
- * @idx: chunk
- *
- * Under fs->lock.
- */
-void itme_plan_missed(struct itme_inode *ino, u32 idx)
-{
-	struct itme_plan *plan;
-
-	lockdep_assert_held(&ino->fs->lock);
-	if (ino->planned)
-		list_for_each_entry(plan, &ino->fs->plans, node)
-			itme_cursors_missed(&plan->cursors, &plan->seq, ino->id, idx);
 }
 
 /**

@@ -27,6 +27,8 @@ struct itme_inode;
 #define ITME_PLANS_MAX		64
 #define ITME_PLAN_RUNS_MAX	65536
 #define ITME_PLAN_NAME_MAX	63
+/* Chunks looked at with fs->lock held. */
+#define ITME_LOOK_MAX		256U
 
 /**
  * enum itme_class - where a chunk belongs
@@ -96,6 +98,7 @@ struct itme_plan {
 	u32 cycle;
 };
 
+/* plan.c */
 struct itme_plan *itme_plan_alloc(struct itme_fs *fs, u32 max_runs);
 int itme_plan_reserve(struct itme_plan *plan);
 int itme_plan_add(struct itme_plan *plan, u32 stage, u32 object, u64 offset, u64 length);
@@ -104,15 +107,25 @@ void itme_plan_extend(struct itme_plan *plan);
 int itme_plan_install(struct itme_plan *plan, u32 *id);
 void itme_plan_put(struct itme_plan *plan);
 int itme_plan_remove(struct itme_fs *fs, u32 id);
-int itme_plan_step(struct itme_fs *fs, u32 id, u32 stage);
 struct itme_plan *itme_plan_next(struct itme_fs *fs, u32 id);
 void itme_plans_drop(struct itme_fs *fs);
 
-bool itme_plan_touch(struct itme_inode *ino, u32 idx);
+void itme_plan_execute(struct itme_plan *plan);
 enum itme_class itme_plan_class(struct itme_inode *ino, u32 idx, u32 *cycle);
-void itme_plan_missed(struct itme_inode *ino, u32 idx);
 void itme_plans_balance(struct itme_fs *fs);
 void itme_plans_forget(struct itme_fs *fs, u32 object);
+/* Under fs->lock. */
+struct itme_plan *itme_plan_find(struct itme_fs *fs, u32 id);
+void itme_plans_share(struct itme_fs *fs);
+
+/* follow.c */
+bool itme_plan_touch(struct itme_inode *ino, u32 idx);
+int itme_plan_step(struct itme_fs *fs, u32 id, u32 stage);
+void itme_plan_missed(struct itme_inode *ino, u32 idx);
+
+/* ahead.c */
+void itme_plan_work(struct work_struct *work);
+void itme_plan_kick(struct itme_plan *plan);
 
 /* learn.c */
 int itme_learn_start(struct itme_fs *fs);

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: plans at work: cursors are read ahead for
+ *
+ * The worker goes on from what it has seen to, chunk by chunk in the order of use,
+ * until the ring has no room for more; the next chunk of the ring that is used gives
+ * room for the next one, and its touch starts the worker again. So a plan is clocked
+ * by the use of what it reads, and stops by itself when the use stops.
+ */
+#include "itme.h"
+#include "plan.h"
+
+/* Touches by others after which who did not move has gone, if room is wanted. */
+#define GONE_TOUCHES	6
+
+/*
+ * The next chunk of a cursor that is to be read, and has room in the ring. What is
+ * there or under way is passed over.
+ *
+ * Return: its file, held; NULL with @more when there may be one further on
+ */
+static struct itme_inode *next_chunk(struct itme_plan *plan, struct itme_cursor *c, u32 *idx,
+				     bool *more)
+{
+	const struct itme_sequence *seq = &plan->seq;
+	struct itme_fs *fs = plan->fs;
+	long room = itme_chunk_issue_room(fs);
+	u32 left = ITME_LOOK_MAX;
+
+	*more = false;
+	while (c->run && c->lead < itme_sequence_ahead(seq, c)) {
+		u64 sum = (u64)c->pos + c->lead;
+		u32 pos = sum >= seq->length ? sum - seq->length : sum;
+		const struct itme_run *run = itme_sequence_at(seq, pos);
+		struct itme_inode *ino = xa_load(&fs->objects, run->object);
+		long pages;
+
+		if (!left--) {
+			*more = true;
+			return NULL;
+		}
+		*idx = run->start + (pos - run->at);
+		if (!ino) {
+			c->lead = min(c->lead + run->nr - (pos - run->at),
+				      itme_sequence_ahead(seq, c));
+			continue;
+		}
+		pages = itme_chunk_pages(ino, *idx);
+		if (plan->lookahead && (u64)c->lead * pages >= plan->lookahead)
+			return NULL;
+		if (ino->chunks[*idx].state == ITME_ABSENT) {
+			if (pages > room)
+				return NULL;
+			if (igrab(&ino->vfs)) {
+				c->lead++;
+				return ino;
+			}
+		}
+		c->lead++;
+	}
+	return NULL;
+}
+
+/* Is a chunk among what a cursor other than @c has had read ahead? */
+static bool others_want(const struct itme_plan *plan, const struct itme_cursor *c,
+			const struct itme_inode *ino, u32 idx)
+{
+	for (int i = 0; i < ITME_CURSORS; i++) {
+		const struct itme_cursor *other = &plan->cursors.cursor[i];
+		u32 distance;
+
+		if (other != c && other->run &&
+		    itme_sequence_find(&plan->seq, ino->id, idx, other->pos, other->lead,
+				       &distance))
+			return true;
+	}
+	return false;
+}
+
+/* Nobody is where a cursor is: what has been read ahead for it leaves first. */
+static void give_up(struct itme_plan *plan, struct itme_cursor *c)
+{
+	const struct itme_sequence *seq = &plan->seq;
+	u32 n = min(c->lead, ITME_LOOK_MAX);
+
+	lockdep_assert_held(&plan->fs->lock);
+	for (u32 i = 0; i < n; i++) {
+		u64 sum = (u64)c->pos + i;
+		u32 pos = sum >= seq->length ? sum - seq->length : sum;
+		const struct itme_run *run = itme_sequence_at(seq, pos);
+		struct itme_inode *ino = xa_load(&plan->fs->objects, run->object);
+		u32 idx = run->start + (pos - run->at);
+
+		if (ino && !others_want(plan, c, ino, idx))
+			itme_chunk_give_up(ino, idx);
+	}
+	*c = (struct itme_cursor){};
+}
+
+/* Of those not seen in this round, the one with the least ahead, or NULL. */
+static struct itme_cursor *hungriest(struct itme_fs *fs, struct itme_plan **of)
+{
+	struct itme_cursor *best = NULL;
+	struct itme_plan *plan;
+
+	list_for_each_entry(plan, &fs->plans, node) {
+		if (plan->condemned)
+			continue;
+		for (int i = 0; i < ITME_CURSORS; i++) {
+			struct itme_cursor *c = &plan->cursors.cursor[i];
+
+			if (!c->run || c->round == fs->plan_round ||
+			    (best && c->lead >= best->lead))
+				continue;
+			best = c;
+			*of = plan;
+		}
+	}
+	return best;
+}
+
+/*
+ * A cursor has nothing ahead, and the ring is full. If that is with what was read for
+ * somebody who has not been seen since, he has gone: he jumped to here, most likely.
+ */
+static bool make_way(struct itme_plan *plan, const struct itme_cursor *hungry)
+{
+	struct itme_cursors *all = &plan->cursors;
+	struct itme_cursor *idle = NULL;
+
+	for (int i = 0; i < ITME_CURSORS; i++) {
+		struct itme_cursor *c = &all->cursor[i];
+
+		if (c != hungry && c->run && c->lead && all->clock - c->used >= GONE_TOUCHES &&
+		    (!idle || all->clock - c->used > all->clock - idle->used))
+			idle = c;
+	}
+	if (!idle)
+		return false;
+	give_up(plan, idle);
+	return true;
+}
+
+/*
+ * The next chunk to be read for any cursor of any plan, the one that has the least ahead
+ * before the others: who is used most would have all of the room, else. Return: as
+ * next_chunk()
+ */
+static struct itme_inode *next_of_all(struct itme_fs *fs, u32 *idx, bool *more)
+{
+	struct itme_plan *plan;
+	struct itme_inode *ino;
+	struct itme_cursor *c;
+
+	*more = false;
+	fs->plan_round++;
+	while ((c = hungriest(fs, &plan))) {
+		ino = next_chunk(plan, c, idx, more);
+		if (ino || *more)
+			return ino;
+		if (c->lead || !make_way(plan, c))
+			c->round = fs->plan_round;
+	}
+	return NULL;
+}
+
+static void read_ahead(struct itme_fs *fs)
+{
+	struct itme_inode *ino;
+	bool more = false, ok;
+	u32 idx;
+
+	do {
+		spin_lock(&fs->lock);
+		ino = next_of_all(fs, &idx, &more);
+		spin_unlock(&fs->lock);
+		ok = true;
+		if (ino) {
+			if (itme_chunk_begin_fill(ino, idx, false, false))
+				ok = itme_fill(ino, idx, false, ITME_TIER_DRAM);
+			itme_inode_put(ino);
+		}
+		cond_resched();
+	} while (ok && (ino || more) && !READ_ONCE(fs->stopping));
+}
+
+void itme_plan_work(struct work_struct *work)
+{
+	struct itme_plan *plan = container_of(work, struct itme_plan, work);
+	struct itme_fs *fs = plan->fs;
+
+	if (READ_ONCE(plan->condemned))
+		itme_plan_execute(plan);
+	read_ahead(fs);
+	itme_plan_put(plan);
+	itme_fs_put(fs);
+}
+
+/* Under fs->lock, so that the plan is in the list, which has a reference. */
+void itme_plan_kick(struct itme_plan *plan)
+{
+	if (!itme_fs_get(plan->fs))
+		return;
+	refcount_inc(&plan->ref);
+	if (!queue_work(plan->fs->plan_wq, &plan->work)) {
+		refcount_dec(&plan->ref);
+		itme_fs_put(plan->fs);
+	}
+}
