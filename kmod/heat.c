@@ -140,6 +140,7 @@ int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, bool wa
 	}
 	heat->queued = !wait;
 	if (!wait && atomic_inc_return(&ino->fs->willneeds) > ITME_HINT_QUEUE) {
+		itme_count(ino, ITME_HINTS_DROPPED, 1);
 		atomic_dec(&ino->fs->willneeds);
 		itme_fs_put(ino->fs);
 		kfree(heat);

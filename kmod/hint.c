@@ -118,6 +118,7 @@ static u32 willneed(struct itme_inode *ino, struct itme_range range, u32 tier)
 	queue_work(fs->hint_wq, &will->work);
 	return min3(n, most, (u64)range.nr);
 full:
+	itme_count(ino, ITME_HINTS_DROPPED, 1);
 	atomic_dec(&fs->willneeds);
 	kfree(will);
 put:

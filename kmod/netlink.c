@@ -260,6 +260,7 @@ static bool put_stats(struct sk_buff *skb, const struct itme_counters *counters)
 		[ITME_ALLOC_FAILS]	= ITME_A_STATS_ALLOC_FAILS,
 		[ITME_BUSY_FAILS]	= ITME_A_STATS_BUSY_FAILS,
 		[ITME_HINTS]		= ITME_A_STATS_HINTS,
+		[ITME_HINTS_DROPPED]	= ITME_A_STATS_HINTS_DROPPED,
 	};
 
 	static_assert(ARRAY_SIZE(attr_of) == ITME_NR_COUNTERS);

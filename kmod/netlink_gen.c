@@ -25,6 +25,11 @@ const struct nla_policy itme_stage_nl_policy[ITME_A_STAGE_RANGE + 1] = {
 	[ITME_A_STAGE_RANGE] = NLA_POLICY_NESTED(itme_range_nl_policy),
 };
 
+const struct nla_policy itme_trigger_nl_policy[ITME_A_TRIGGER_TARGET + 1] = {
+	[ITME_A_TRIGGER_SOURCE] = NLA_POLICY_NESTED(itme_range_nl_policy),
+	[ITME_A_TRIGGER_TARGET] = NLA_POLICY_NESTED(itme_range_nl_policy),
+};
+
 /* ITME_CMD_TIER_GET - do */
 static const struct nla_policy itme_tier_get_nl_policy[ITME_A_TIER_TIER + 1] = {
 	[ITME_A_TIER_TIER] = NLA_POLICY_MAX(NLA_U32, 2),
@@ -54,13 +59,14 @@ static const struct nla_policy itme_advise_nl_policy[ITME_A_HINT_ADDRESS + 1] = 
 };
 
 /* ITME_CMD_PLAN_SET - do */
-static const struct nla_policy itme_plan_set_nl_policy[ITME_A_PLAN_MORE + 1] = {
+static const struct nla_policy itme_plan_set_nl_policy[ITME_A_PLAN_TRIGGER + 1] = {
 	[ITME_A_PLAN_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[ITME_A_PLAN_NAME] = { .type = NLA_NUL_STRING, .len = 63, },
 	[ITME_A_PLAN_CYCLIC] = { .type = NLA_FLAG, },
 	[ITME_A_PLAN_LOOKAHEAD] = { .type = NLA_UINT, },
 	[ITME_A_PLAN_BUDGET] = { .type = NLA_UINT, },
 	[ITME_A_PLAN_STAGE] = NLA_POLICY_NESTED(itme_stage_nl_policy),
+	[ITME_A_PLAN_TRIGGER] = NLA_POLICY_NESTED(itme_trigger_nl_policy),
 	[ITME_A_PLAN_MORE] = { .type = NLA_FLAG, },
 };
 
@@ -149,7 +155,7 @@ static const struct genl_split_ops itme_nl_ops[] = {
 		.doit		= itme_nl_plan_set_doit,
 		.post_doit	= itme_nl_end,
 		.policy		= itme_plan_set_nl_policy,
-		.maxattr	= ITME_A_PLAN_MORE,
+		.maxattr	= ITME_A_PLAN_TRIGGER,
 		.flags		= GENL_CMD_CAP_DO,
 	},
 	{

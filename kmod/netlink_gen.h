@@ -17,6 +17,7 @@
 /* Common nested types */
 extern const struct nla_policy itme_range_nl_policy[ITME_A_RANGE_LENGTH + 1];
 extern const struct nla_policy itme_stage_nl_policy[ITME_A_STAGE_RANGE + 1];
+extern const struct nla_policy itme_trigger_nl_policy[ITME_A_TRIGGER_TARGET + 1];
 
 int itme_nl_begin(const struct genl_split_ops *ops, struct sk_buff *skb,
 		  struct genl_info *info);

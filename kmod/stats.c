@@ -57,6 +57,7 @@ void itme_stats_read(const struct itme_counters *c, struct itme_stats *out)
 		{ &out->alloc_fails, ITME_ALLOC_FAILS },
 		{ &out->busy_fails, ITME_BUSY_FAILS },
 		{ &out->hints, ITME_HINTS },
+		{ &out->hints_dropped, ITME_HINTS_DROPPED },
 	};
 
 	static_assert(ARRAY_SIZE(map) == ITME_NR_COUNTERS);

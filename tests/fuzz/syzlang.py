@@ -11,7 +11,7 @@ compiler has them (made by the Makefile). super.c has the mount options.
 import re
 import sys
 
-C_BITS = {"__u64": 64, "__u32": 32, "__s32": 32}
+C_BITS = {"__u64": 64, "__u32": 32, "__s32": 32, "__s64": 64}
 
 
 class Tap:
@@ -39,7 +39,7 @@ def described_bits(kind):
         return described_bits(m[1])[0], int(m[2])
     if kind.startswith("ptr64["):
         return 64, 1
-    if kind == "fd":
+    if kind in ("fd", "fd_itme_prefetch"):
         return 32, 1
     m = re.search(r"int(\d+)\]?$", kind)
     return (int(m[1]) if m else 0), 1
@@ -92,7 +92,8 @@ def main():
                if values[r] >> 16 & 0x3fff != values["sizeof " + struct]])
 
     # Not values a program hands in: limits, masks, the magic numbers.
-    other = {"ITME_SUPER_MAGIC", "ITME_NAME_MAX", "ITME_NODES_MAX", "ITME_IOC_MAGIC", "ITME_MAP_TIER_MASK"}
+    other = {"ITME_SUPER_MAGIC", "ITME_NAME_MAX", "ITME_SPANS_MAX",
+             "ITME_NODES_MAX", "ITME_IOC_MAGIC", "ITME_MAP_TIER_MASK"}
     named = set(re.findall(r"\bITME_\w+", syzlang))
     tap.check("every constant is named", sorted(set(n for n in values if n.startswith("ITME_")) - other - named))
     tap.check("no constant is made up", sorted(named - set(values)))

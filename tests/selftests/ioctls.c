@@ -281,7 +281,7 @@ TEST_F(ioctls, stats)
 	a.pad = 1;
 	EXPECT_EQ(-1, ioctl(fd, ITME_IOC_STATS, &a));
 	EXPECT_EQ(EINVAL, errno);
-	for (i = 0; i < 8; i++) {
+	for (i = 0; i < (int)ARRAY_LEN(a.reserved); i++) {
 		memset(&a, 0, sizeof(a));
 		a.reserved[i] = 1;
 		EXPECT_EQ(-1, ioctl(fd, ITME_IOC_STATS, &a));

@@ -16,6 +16,8 @@
  *   ITME_IOC_ADVISE       file       hint on a byte range
  *   ITME_IOC_RESIDENCY    file       where a byte range lies
  *   ITME_IOC_STATS        any        counters, of a file or of all
+ *   ITME_IOC_PREFETCH     file       read ranges in, and know when they are there
+ *   ITME_IOC_WAIT         file       wait for a byte range
  *
  * A file is removed with unlink(2), listed with readdir(3).
  *
@@ -81,6 +83,8 @@ enum itme_advice {
 #define ITME_FEATURE_IMPORT	(1ULL << 0)	/* read-only files by lower fd */
 #define ITME_FEATURE_ADVISE	(1ULL << 1)	/* ITME_IOC_ADVISE, all above  */
 #define ITME_FEATURE_CXL	(1ULL << 2)	/* a second memory tier        */
+#define ITME_FEATURE_PREFETCH	(1ULL << 3)	/* ITME_IOC_PREFETCH and _WAIT */
+#define ITME_FEATURE_TRIGGER	(1ULL << 4)	/* triggers in plans (netlink) */
 
 /**
  * struct itme_info - what the module can do
@@ -290,6 +294,8 @@ struct itme_residency {
  * @alloc_fails: times no memory at all could be had at first
  * @busy_fails: times a chunk could not leave, as something held it
  * @hints: advices, by ioctl, madvise or fadvise
+ * @hints_dropped: hints that came to nothing, as too many waited or, of triggers,
+ *	there was no room
  * @reserved: zero
  */
 struct itme_stats {
@@ -313,7 +319,90 @@ struct itme_stats {
 	__u64 alloc_fails;
 	__u64 busy_fails;
 	__u64 hints;
-	__u64 reserved[8];
+	__u64 hints_dropped;
+	__u64 reserved[7];
+};
+
+/** ITME_SPANS_MAX - ranges of one ITME_IOC_PREFETCH */
+#define ITME_SPANS_MAX		1024
+
+/**
+ * struct itme_span - a range of a file
+ * @offset: bytes
+ * @length: bytes, not 0
+ */
+struct itme_span {
+	__u64 offset;
+	__u64 length;
+};
+
+/**
+ * struct itme_prefetch - read ranges in, and have a descriptor for it
+ * @spans: in, pointer to @count struct itme_span, widened to whole chunks and read
+ *	in the order given
+ * @count: in, 1 to ITME_SPANS_MAX
+ * @tier: in, where to: ITME_TIER_DRAM, CXL or ANY
+ * @flags: zero
+ * @fd: out, the descriptor, close-on-exec
+ * @done: out, bytes from the first on that are in memory or will be read in; what
+ *	does not fit is left out from the end, as for ITME_ADVICE_WILLNEED
+ * @reserved: zero
+ *
+ * The descriptor is readable for poll(2) when nothing of @done is under way any
+ * more. read(2) waits for that, O_NONBLOCK aside, and gives a struct
+ * itme_prefetch_result; so it does again. close(2) lets go: what has been read in
+ * for this descriptor and not been used is first to leave then.
+ *
+ * Errors: -EINVAL bad arguments, or a range that is empty, overflows or starts past
+ * the end of the file; -EFAULT, -EMFILE, -ENOMEM; -EAGAIN too many are under way.
+ */
+struct itme_prefetch {
+	__u64 spans;
+	__u32 count;
+	__u32 tier;
+	__u32 flags;
+	__s32 fd;
+	__u64 done;
+	__u64 reserved[4];
+};
+
+/**
+ * struct itme_prefetch_result - what became of a prefetch, as of now
+ * @bytes: in memory
+ * @missing: not in memory: could not be read, found no room, or has left again
+ * @failed: part of @missing that could not be read
+ * @reserved: zero
+ */
+struct itme_prefetch_result {
+	__u64 bytes;
+	__u64 missing;
+	__u64 failed;
+	__u64 reserved;
+};
+
+/**
+ * struct itme_wait - wait until a range is in memory, or nobody reads it in
+ * @offset: in, bytes, rounded down to a chunk
+ * @length: in, bytes, rounded up; 0 means to the end of the file
+ * @timeout_ns: in, how long at most; 0 not at all, negative for ever
+ * @flags: zero
+ * @pad: zero
+ * @done: out, bytes in memory
+ * @missing: out, bytes that are not, and that no fill or hint is about to read in.
+ *	What is neither is under way: the time was over.
+ * @reserved: zero
+ *
+ * It has nothing read in by itself. Errors: -EINVAL; -EINTR a signal came.
+ */
+struct itme_wait {
+	__u64 offset;
+	__u64 length;
+	__s64 timeout_ns;
+	__u32 flags;
+	__u32 pad;
+	__u64 done;
+	__u64 missing;
+	__u64 reserved[2];
 };
 
 #define ITME_IOC_MAGIC		'I'
@@ -325,5 +414,7 @@ struct itme_stats {
 #define ITME_IOC_ADVISE		_IOWR(ITME_IOC_MAGIC, 0x45, struct itme_advise)
 #define ITME_IOC_RESIDENCY	_IOWR(ITME_IOC_MAGIC, 0x46, struct itme_residency)
 #define ITME_IOC_STATS		_IOWR(ITME_IOC_MAGIC, 0x47, struct itme_stats)
+#define ITME_IOC_PREFETCH	_IOWR(ITME_IOC_MAGIC, 0x48, struct itme_prefetch)
+#define ITME_IOC_WAIT		_IOWR(ITME_IOC_MAGIC, 0x49, struct itme_wait)
 
 #endif /* _UAPI_LINUX_ITME_H */
