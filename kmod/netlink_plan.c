@@ -427,6 +427,7 @@ static bool put_plan(struct sk_buff *skb, struct itme_plan *plan)
 		 nla_put_uint(skb, ITME_A_PLAN_JUMPS, jumps) ||
 		 (cycle && nla_put_uint(skb, ITME_A_PLAN_CYCLE,
 					cycle * (NSEC_PER_SEC / ITME_HZ))) ||
+		 (plan->learned && nla_put_u32(skb, ITME_A_PLAN_PID, plan->learned)) ||
 		 !put_cursors(skb, plan, &cursors));
 }
 
