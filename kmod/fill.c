@@ -128,25 +128,9 @@ static bool fall_back(struct fill *fill)
 	return true;
 }
 
-static long count_missing(struct fill *fill)
+static long count_missing(const struct fill *fill)
 {
-	struct itme_inode *ino = fill->ino;
-	pgoff_t index = fill->index;
-	pgoff_t end = itme_chunk_start(ino, fill->idx) + itme_chunk_pages(ino, fill->idx);
-	long missing = 0;
-
-	while (index < end) {
-		struct folio *folio = filemap_get_folio(ino->vfs.i_mapping, index);
-
-		if (IS_ERR(folio)) {
-			missing++;
-			index++;
-			continue;
-		}
-		index = folio_next_index(folio);
-		folio_put(folio);
-	}
-	return missing;
+	return (long)itme_chunk_pages(fill->ino, fill->idx) - itme_present(fill->ino, fill->idx);
 }
 
 /*
