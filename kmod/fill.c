@@ -2,10 +2,10 @@
 /*
  * DOC: bytes into memory: from the lower file into new folios
  *
- * One work item a chunk. It finds a run of missing pages, adds folios for them
- * to the page cache (locked, so that nobody sees them early), reads them with
- * one request, and goes on after its completion until nothing is missing. With
- * 2 MiB folios that is one run, with fragmented memory a few.
+ * Step by step: find a run of missing pages, add folios for them to the page cache
+ * (locked, so that nobody sees them early), read them with one request. Its
+ * completion is the end, if nothing is missing then, else the next step follows.
+ * With 2 MiB folios that is one run, with fragmented memory a few.
  *
  * Fills run on workers, also when a task waits: the memory is charged to the
  * root cgroup, not to a container that could not reclaim it, and a task that is
@@ -29,6 +29,9 @@
  * struct fill - a chunk being filled
  * @read: the request under way
  * @work: the next step
+ * @parties: to the request under way: who has submitted it, and its completion. The
+ *	last one to be done with it goes on, as file systems look at the kiocb once more
+ *	after they have queued it
  * @ino: file, held
  * @idx: chunk
  * @tier: tier the memory comes from
@@ -46,6 +49,7 @@
 struct fill {
 	struct itme_read read;
 	struct work_struct work;
+	atomic_t parties;
 	struct itme_inode *ino;
 	u32 idx;
 	u8 tier;
@@ -64,8 +68,6 @@ struct fill {
 static struct kmem_cache *fill_cache;
 /* So that a fill somebody waits for can always begin. */
 static mempool_t *fill_pool;
-
-static void fill_step(struct work_struct *work);
 
 int itme_fill_init(void)
 {
@@ -325,6 +327,29 @@ static void end_run(struct fill *fill, bool ok)
 	}
 }
 
+static pgoff_t fill_stop(const struct fill *fill)
+{
+	return itme_chunk_start(fill->ino, fill->idx) + itme_chunk_pages(fill->ino, fill->idx);
+}
+
+static void queue_step(struct fill *fill)
+{
+	queue_work(fill->demand ? fill->ino->fs->demand_wq : fill->ino->fs->prefetch_wq,
+		   &fill->work);
+}
+
+/*
+ * A read is done. If something is missing still, the next step is not taken here, as
+ * it may wait for room, which completions make.
+ */
+static void go_on(struct fill *fill)
+{
+	if (fill->err || fill->index >= fill_stop(fill))
+		fill_end(fill, fill->err);
+	else
+		queue_step(fill);
+}
+
 static void read_done(struct itme_read *read)
 {
 	struct fill *fill = container_of(read, struct fill, read);
@@ -354,14 +379,8 @@ static void read_done(struct itme_read *read)
 out:
 	end_run(fill, !err);
 	fill->err = err;
-	/*
-	 * On to the next step, also for the end. Not here, for two reasons: a step
-	 * may wait for room, which completions make; and the step that submitted
-	 * the read may still be in it, as file systems look at the kiocb once more
-	 * after they have queued it. A work item runs once at a time, so the next
-	 * step, which may free the kiocb, waits until that one has returned.
-	 */
-	queue_work(fill->demand ? ino->fs->demand_wq : ino->fs->prefetch_wq, &fill->work);
+	if (atomic_dec_and_test(&fill->parties))
+		go_on(fill);
 }
 
 static void start_read(struct fill *fill, pgoff_t first, pgoff_t next, unsigned int nr)
@@ -376,7 +395,10 @@ static void start_read(struct fill *fill, pgoff_t first, pgoff_t next, unsigned 
 	read->pos = (loff_t)first << PAGE_SHIFT;
 	read->len = min_t(u64, (u64)next << PAGE_SHIFT, i_size_read(&ino->vfs)) - read->pos;
 	fill->index = next;
+	atomic_set(&fill->parties, 2);
 	itme_backing_read(ino->lower, read);
+	if (atomic_dec_and_test(&fill->parties))
+		go_on(fill);
 }
 
 /* A chunk comes back: it may stay if it has proven better than one that does. */
@@ -403,18 +425,16 @@ static void place(struct fill *fill)
 	fill->placed = true;
 }
 
-static void fill_step(struct work_struct *work)
+static void fill_step(struct fill *fill)
 {
-	struct fill *fill = container_of(work, struct fill, work);
-	struct itme_inode *ino = fill->ino;
-	pgoff_t end = itme_chunk_start(ino, fill->idx) + itme_chunk_pages(ino, fill->idx);
+	pgoff_t end = fill_stop(fill);
 	pgoff_t index = fill->index;
 	pgoff_t first = index;
 	unsigned int nr = 0;
 	bool single = false;
-	int err = fill->err;
+	int err = 0;
 
-	if (!err && !fill->placed) {
+	if (!fill->placed) {
 		place(fill);
 		err = charge(fill);
 	}
@@ -447,6 +467,11 @@ static void fill_step(struct work_struct *work)
 		start_read(fill, first, index, nr);
 	else
 		fill_end(fill, err);
+}
+
+static void fill_work(struct work_struct *work)
+{
+	fill_step(container_of(work, struct fill, work));
 }
 
 /**
@@ -487,8 +512,8 @@ bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
 	fill->index = itme_chunk_start(ino, idx);
 	fill->started = ktime_get_ns();
 	fill->bytes = 0;
-	INIT_WORK(&fill->work, fill_step);
-	queue_work(demand ? fs->demand_wq : fs->prefetch_wq, &fill->work);
+	INIT_WORK(&fill->work, fill_work);
+	queue_step(fill);
 	return true;
 }
 
