@@ -164,8 +164,13 @@ static struct itme_inode *next_of_all(struct itme_fs *fs, u32 *idx, bool *more)
 	return NULL;
 }
 
+/*
+ * One that follows its user has one chunk to read each time: that is begun right here.
+ * Where there are more, other workers begin those before it, side by side.
+ */
 static void read_ahead(struct itme_fs *fs)
 {
+	struct fill *last = NULL;
 	struct itme_inode *ino;
 	bool more = false, ok;
 	u32 idx;
@@ -176,12 +181,18 @@ static void read_ahead(struct itme_fs *fs)
 		spin_unlock(&fs->lock);
 		ok = true;
 		if (ino) {
-			if (itme_chunk_begin_fill(ino, idx, false, false))
-				ok = itme_fill(ino, idx, false, ITME_TIER_DRAM);
+			if (itme_chunk_begin_fill(ino, idx, false, false)) {
+				if (last)
+					itme_fill_queue(last);
+				last = itme_fill_begin(ino, idx, false, ITME_TIER_DRAM);
+				ok = last;
+			}
 			itme_inode_put(ino);
 		}
 		cond_resched();
 	} while (ok && (ino || more) && !READ_ONCE(fs->stopping));
+	if (last)
+		itme_fill_run(last);
 }
 
 void itme_plan_work(struct work_struct *work)

@@ -332,12 +332,6 @@ static pgoff_t fill_stop(const struct fill *fill)
 	return itme_chunk_start(fill->ino, fill->idx) + itme_chunk_pages(fill->ino, fill->idx);
 }
 
-static void queue_step(struct fill *fill)
-{
-	queue_work(fill->demand ? fill->ino->fs->demand_wq : fill->ino->fs->prefetch_wq,
-		   &fill->work);
-}
-
 /*
  * A read is done. If something is missing still, the next step is not taken here, as
  * it may wait for room, which completions make.
@@ -347,7 +341,7 @@ static void go_on(struct fill *fill)
 	if (fill->err || fill->index >= fill_stop(fill))
 		fill_end(fill, fill->err);
 	else
-		queue_step(fill);
+		itme_fill_queue(fill);
 }
 
 static void read_done(struct itme_read *read)
@@ -475,15 +469,16 @@ static void fill_work(struct work_struct *work)
 }
 
 /**
- * itme_fill - begin to fill a chunk
+ * itme_fill_begin - prepare to fill a chunk
  * @ino: file
  * @idx: chunk, ITME_FILLING by the caller
  * @demand: somebody waits
  * @tier: wanted memory tier
  *
- * Return: false when it could not begin, the chunk is then given back
+ * Return: for itme_fill_queue() or itme_fill_run(); NULL when it could not begin, the
+ * chunk is then given back
  */
-bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
+struct fill *itme_fill_begin(struct itme_inode *ino, u32 idx, bool demand, int tier)
 {
 	struct itme_fs *fs = ino->fs;
 	struct fill *fill = NULL;
@@ -495,7 +490,7 @@ bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
 	}
 	if (!fill) {
 		itme_chunk_end_fill(ino, idx, false, -EAGAIN);
-		return false;
+		return NULL;
 	}
 	if (!demand)
 		atomic_inc(&fs->prefetches);
@@ -513,8 +508,38 @@ bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
 	fill->started = ktime_get_ns();
 	fill->bytes = 0;
 	INIT_WORK(&fill->work, fill_work);
-	queue_step(fill);
-	return true;
+	return fill;
+}
+
+/* By a worker. */
+void itme_fill_queue(struct fill *fill)
+{
+	queue_work(fill->demand ? fill->ino->fs->demand_wq : fill->ino->fs->prefetch_wq,
+		   &fill->work);
+}
+
+/* By the caller, who is a worker of one's own. */
+void itme_fill_run(struct fill *fill)
+{
+	fill_step(fill);
+}
+
+/**
+ * itme_fill - fill a chunk
+ * @ino: file
+ * @idx: chunk, ITME_FILLING by the caller
+ * @demand: somebody waits
+ * @tier: wanted memory tier
+ *
+ * Return: false when it could not begin, the chunk is then given back
+ */
+bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
+{
+	struct fill *fill = itme_fill_begin(ino, idx, demand, tier);
+
+	if (fill)
+		itme_fill_queue(fill);
+	return fill;
 }
 
 /**

@@ -314,8 +314,12 @@ struct itme_chunk itme_chunk_peek(struct itme_inode *ino, u32 idx);
 void itme_chunks_forget(struct itme_inode *ino);
 
 /* fill.c */
+struct fill;
 int itme_fill_init(void);
 void itme_fill_exit(void);
+struct fill *itme_fill_begin(struct itme_inode *ino, u32 idx, bool demand, int tier);
+void itme_fill_queue(struct fill *fill);
+void itme_fill_run(struct fill *fill);
 bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier);
 void itme_prefetch(struct itme_inode *ino, struct itme_range range);
 

@@ -366,10 +366,19 @@ static void fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
 	};
 }
 
-bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
+/* Begun at once, whoever does it. */
+struct fill *itme_fill_begin(struct itme_inode *ino, u32 idx, bool demand, int tier)
 {
 	fill(ino, idx, demand, tier);
-	return true;
+	return (struct fill *)ino;
+}
+
+void itme_fill_queue(struct fill *fill)
+{
+}
+
+void itme_fill_run(struct fill *fill)
+{
 }
 
 static void prefetch(struct itme_inode *ino, struct itme_range range)
