@@ -13,6 +13,7 @@
 #include <linux/sched/signal.h>
 #include <linux/splice.h>
 #include <linux/uio.h>
+#include <linux/userfaultfd_k.h>
 
 #include "event.h"
 #include "itme.h"
@@ -89,6 +90,32 @@ static vm_fault_t map_locked(struct vm_fault *vmf, struct itme_inode *ino, struc
 	return VM_FAULT_LOCKED;
 }
 
+/* A private copy is of one page, and who reads at random wants no others. */
+static bool maps_around(const struct vm_fault *vmf)
+{
+	return !(vmf->flags & FAULT_FLAG_WRITE) && !(vmf->vma->vm_flags & VM_RAND_READ) &&
+	       !uffd_disable_fault_around(vmf->vma);
+}
+
+/*
+ * All of the chunk that is there, as far as the mapping and the page table of the
+ * fault go, so that its use costs one fault. Not of a neighbour, whose first use would
+ * then not be seen.
+ *
+ * Return: VM_FAULT_NOPAGE when what was faulted for is mapped
+ */
+static vm_fault_t map_chunk(struct vm_fault *vmf, struct itme_inode *ino, u32 idx)
+{
+	pgoff_t slot = pte_index(vmf->address);
+	pgoff_t first = max3(itme_chunk_start(ino, idx), vmf->vma->vm_pgoff,
+			     vmf->pgoff - min(vmf->pgoff, slot));
+	pgoff_t end = min3(itme_chunk_start(ino, idx + 1),
+			   vmf->vma->vm_pgoff + vma_pages(vmf->vma),
+			   vmf->pgoff - slot + PTRS_PER_PTE);
+
+	return filemap_map_pages(vmf, first, end - 1);
+}
+
 /*
  * The wait is done without the mmap lock where the caller allows it, so that
  * other threads can map and unmap meanwhile. The fault is then tried again, and
@@ -101,7 +128,8 @@ static vm_fault_t itme_fault(struct vm_fault *vmf)
 	struct file *file = vmf->vma->vm_file;
 	struct itme_inode *ino = itme_i(file_inode(file));
 	bool random = vmf->vma->vm_flags & VM_RAND_READ;
-	vm_fault_t major = 0;
+	bool around = maps_around(vmf);
+	vm_fault_t major = 0, mapped;
 	struct folio *folio;
 	bool failed;
 	u32 idx;
@@ -122,7 +150,16 @@ static vm_fault_t itme_fault(struct vm_fault *vmf)
 		folio = lock_uptodate(ino, vmf->pgoff);
 		if (folio) {
 			touch(ino, idx, random);
-			return map_locked(vmf, ino, folio) | major;
+			if (!around)
+				return map_locked(vmf, ino, folio) | major;
+			folio_unlock(folio);
+			folio_put(folio);
+			mapped = map_chunk(vmf, ino, idx);
+			if (mapped)
+				return mapped | major;
+			/* It has a memory error, or has just left. */
+			around = false;
+			continue;
 		}
 		if (!major)
 			count_vm_event(PGMAJFAULT);
@@ -151,10 +188,11 @@ static vm_fault_t itme_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t en
 
 	if (idx >= ino->nr_chunks || itme_chunk_untouched(ino, idx))
 		return 0;
-	/* Not into a neighbour whose first use would then not be seen. */
+	itme_chunk_young(ino, idx);
+	if (maps_around(vmf))
+		return map_chunk(vmf, ino, idx);
 	start = max(start, itme_chunk_start(ino, idx));
 	end = min(end, itme_chunk_start(ino, idx + 1) - 1);
-	itme_chunk_young(ino, idx);
 	return filemap_map_pages(vmf, start, end);
 }
 
