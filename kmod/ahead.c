@@ -9,6 +9,7 @@
  */
 #include "itme.h"
 #include "plan.h"
+#include "trigger.h"
 
 /* Touches by others after which who did not move has gone, if room is wanted. */
 #define GONE_TOUCHES	6
@@ -202,6 +203,8 @@ void itme_plan_work(struct work_struct *work)
 
 	if (READ_ONCE(plan->condemned))
 		itme_plan_execute(plan);
+	if (plan->triggers)
+		itme_triggers_work(fs, plan->triggers);
 	read_ahead(fs);
 	itme_plan_put(plan);
 	itme_fs_put(fs);

@@ -18,6 +18,7 @@
 #include "event.h"
 #include "itme.h"
 #include "trace.h"
+#include "trigger.h"
 
 static bool begin_demand(struct itme_inode *ino, u32 idx)
 {
@@ -104,16 +105,20 @@ static bool maps_around(const struct vm_fault *vmf)
  *
  * Return: VM_FAULT_NOPAGE when what was faulted for is mapped
  */
-static vm_fault_t map_chunk(struct vm_fault *vmf, struct itme_inode *ino, u32 idx)
+static vm_fault_t map_chunk(struct vm_fault *vmf, struct itme_inode *ino, u32 idx,
+			    pgoff_t start, pgoff_t end)
 {
 	pgoff_t slot = pte_index(vmf->address);
-	pgoff_t first = max3(itme_chunk_start(ino, idx), vmf->vma->vm_pgoff,
-			     vmf->pgoff - min(vmf->pgoff, slot));
-	pgoff_t end = min3(itme_chunk_start(ino, idx + 1),
-			   vmf->vma->vm_pgoff + vma_pages(vmf->vma),
-			   vmf->pgoff - slot + PTRS_PER_PTE);
+	u64 first = max3(itme_chunk_start(ino, idx), vmf->vma->vm_pgoff,
+			 vmf->pgoff - min(vmf->pgoff, slot));
+	u64 next = min3(itme_chunk_start(ino, idx + 1),
+			vmf->vma->vm_pgoff + vma_pages(vmf->vma),
+			vmf->pgoff - slot + PTRS_PER_PTE);
 
-	return filemap_map_pages(vmf, first, end - 1);
+	first = max(first, start);
+	next = min(next, end);
+	itme_triggers_clip(ino, vmf->pgoff, &first, &next);
+	return filemap_map_pages(vmf, first, next - 1);
 }
 
 /*
@@ -137,6 +142,8 @@ static vm_fault_t itme_fault(struct vm_fault *vmf)
 	if (vmf->pgoff >= DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE))
 		return VM_FAULT_SIGBUS;
 	idx = itme_chunk_of(ino, vmf->pgoff);
+	/* Before the wait, so that what comes after is read meanwhile. */
+	itme_triggers_touch(ino, vmf->pgoff, vmf->pgoff + 1);
 
 	failed = itme_chunk_error(ino, idx);
 	if (failed && vmf->flags & FAULT_FLAG_TRIED) {
@@ -154,7 +161,7 @@ static vm_fault_t itme_fault(struct vm_fault *vmf)
 				return map_locked(vmf, ino, folio) | major;
 			folio_unlock(folio);
 			folio_put(folio);
-			mapped = map_chunk(vmf, ino, idx);
+			mapped = map_chunk(vmf, ino, idx, 0, ULONG_MAX);
 			if (mapped)
 				return mapped | major;
 			/* It has a memory error, or has just left. */
@@ -186,14 +193,13 @@ static vm_fault_t itme_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t en
 	struct itme_inode *ino = itme_i(file_inode(vmf->vma->vm_file));
 	u32 idx = itme_chunk_of(ino, vmf->pgoff);
 
-	if (idx >= ino->nr_chunks || itme_chunk_untouched(ino, idx))
+	if (idx >= ino->nr_chunks || itme_chunk_untouched(ino, idx) ||
+	    itme_triggers_armed(ino, vmf->pgoff))
 		return 0;
 	itme_chunk_young(ino, idx);
 	if (maps_around(vmf))
-		return map_chunk(vmf, ino, idx);
-	start = max(start, itme_chunk_start(ino, idx));
-	end = min(end, itme_chunk_start(ino, idx + 1) - 1);
-	return filemap_map_pages(vmf, start, end);
+		return map_chunk(vmf, ino, idx, 0, ULONG_MAX);
+	return map_chunk(vmf, ino, idx, start, end + 1);
 }
 
 static const struct vm_operations_struct itme_vm_ops = {
@@ -234,6 +240,14 @@ static struct folio *demand_folio(struct itme_inode *ino, pgoff_t index, bool no
 	}
 }
 
+/* The part of a read that is in a chunk. */
+static void touch_triggers(struct itme_inode *ino, u32 idx, loff_t pos, size_t len)
+{
+	u64 end = min_t(u64, pos + len, (u64)(idx + 1) << ino->chunk_shift);
+
+	itme_triggers_touch(ino, pos >> PAGE_SHIFT, DIV_ROUND_UP_ULL(end, PAGE_SIZE));
+}
+
 static ssize_t itme_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
@@ -250,6 +264,8 @@ static ssize_t itme_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		struct folio *folio;
 		size_t offset, n;
 
+		if (idx != touched)
+			touch_triggers(ino, idx, iocb->ki_pos, iov_iter_count(to));
 		folio = demand_folio(ino, index, iocb->ki_flags & IOCB_NOWAIT);
 		if (IS_ERR(folio)) {
 			err = PTR_ERR(folio);

@@ -19,6 +19,7 @@
 #include "event.h"
 #include "itme.h"
 #include "trace.h"
+#include "trigger.h"
 
 /* Folios a request may have; the rest of a chunk goes with the next one. */
 #define RUN_FOLIOS	64
@@ -257,8 +258,12 @@ static struct folio *get_missing(struct fill *fill, pgoff_t index, pgoff_t end, 
 	unsigned long giveup = jiffies + DEMAND_PATIENCE;
 	unsigned long next_there;
 	struct folio *folio;
+	u64 first = 0, clip = end;
 	int err;
 
+	/* A folio is mapped as a whole: not with the source of a trigger in a part of it. */
+	itme_triggers_clip(fill->ino, index, &first, &clip);
+	end = clip;
 	for (;;) {
 		folio = filemap_lock_folio(mapping, index);
 		if (!IS_ERR(folio)) {

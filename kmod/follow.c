@@ -8,6 +8,7 @@
 #include "event.h"
 #include "itme.h"
 #include "plan.h"
+#include "trigger.h"
 
 /* A pass that took longer says nothing about the next one, 1/ITME_HZ s. */
 #define CYCLE_MAX	(600 * ITME_HZ)
@@ -114,6 +115,7 @@ bool itme_plan_touch(struct itme_inode *ino, u32 idx)
 	bool known = false;
 
 	lockdep_assert_held(&fs->lock);
+	itme_triggers_go_on(fs);
 	if (!ino->planned) {
 		itme_learn_touch(ino, idx);
 		return false;

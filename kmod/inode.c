@@ -34,7 +34,7 @@ int itme_inode_cache_init(void)
 
 void itme_inode_cache_exit(void)
 {
-	/* Inodes are freed after a grace period. */
+	/* Inodes are freed after a grace period, and so are triggers. */
 	rcu_barrier();
 	kmem_cache_destroy(inode_cache);
 }

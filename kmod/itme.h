@@ -89,6 +89,7 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @plans: plans, under @lock
  * @last_plan: number of the newest plan
  * @plan_round: of who reads ahead for plans, see there
+ * @triggers: those of @plans, an RCU list, written under @lock
  * @learn: who makes plans of touches
  * @objects: inodes by number, until evicted. Entered under the root's inode lock,
  *	seen and erased under @lock
@@ -126,6 +127,7 @@ struct itme_fs {
 	struct list_head plans;
 	u32 last_plan;
 	u32 plan_round;
+	struct list_head triggers;
 	struct itme_learn *learn;
 	struct xarray objects;
 	u32 next_id;
@@ -167,6 +169,8 @@ struct itme_fs {
  * @name: name in the root directory, constant
  * @linked: still in the directory; under the root's inode lock
  * @planned: plans that name it; written under fs->lock
+ * @sources: plans with triggers of which it has a source; written under fs->lock
+ * @targets: plans with triggers of which it has a target, under fs->lock
  * @opens: open file descriptions
  * @streams: sequential readers, under fs->lock
  * @counters: since the import
@@ -179,6 +183,8 @@ struct itme_inode {
 	u8 chunk_shift;
 	bool linked;
 	u32 planned;
+	u32 sources;
+	u32 targets;
 	atomic_t opens;
 	struct itme_chunk *chunks;
 	struct file *lower;

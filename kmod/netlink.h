@@ -53,6 +53,8 @@ static inline struct itme_fs *itme_nl_fs(const struct genl_info *info)
 void itme_nl_plans_init(void);
 void itme_nl_plans_exit(void);
 void itme_nl_plans_drop(void);
+struct nlattr *itme_nl_plan_id(struct genl_info *info);
+int itme_nl_no_plan(struct netlink_ext_ack *extack, const struct nlattr *id);
 
 /* netlink_advise.c */
 int itme_nl_advise_init(void);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DOC: netlink: plans
+ * DOC: netlink: plans, as they are set
  *
  * A plan may be larger than a message. Then it comes in several, and what has come so
  * far is kept until the last one, by socket.
@@ -9,6 +9,7 @@
 
 #include "event.h"
 #include "netlink.h"
+#include "trigger.h"
 
 /* Plans that are being made, of all sockets. */
 #define PENDING_MAX	16
@@ -137,45 +138,138 @@ static struct pending *begin_plan(struct itme_fs *fs, struct sk_buff *skb, struc
 	return p;
 }
 
-static int parse_range(struct pending *p, struct nlattr *attr, struct netlink_ext_ack *extack)
+/* What the sentences about a message begin with. */
+struct where {
+	char text[64];
+};
+
+struct plan_range {
+	struct nlattr *name;
+	u32 object;
+	u64 offset;
+	u64 length;
+};
+
+static int parse_range(struct nlattr *attr, const struct where *where, struct plan_range *range,
+		       struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[ARRAY_SIZE(itme_range_nl_policy)];
-	u32 stage = p->stage, range = p->ranges, object;
-	u64 offset;
 	int err;
 
 	err = nla_parse_nested(tb, ARRAY_SIZE(tb) - 1, attr, itme_range_nl_policy, extack);
 	if (err)
 		return err;
 	if (!tb[ITME_A_RANGE_OBJECT] || !tb[ITME_A_RANGE_LENGTH]) {
-		NL_SET_ERR_MSG_ATTR_FMT(extack, attr, "stage %u, range %u: has no %s", stage, range,
+		NL_SET_ERR_MSG_ATTR_FMT(extack, attr, "%s: has no %s", where->text,
 					tb[ITME_A_RANGE_OBJECT] ? "length" : "object");
 		return -EINVAL;
 	}
-	object = nla_get_u32(tb[ITME_A_RANGE_OBJECT]);
-	offset = tb[ITME_A_RANGE_OFFSET] ? nla_get_uint(tb[ITME_A_RANGE_OFFSET]) : 0;
-	if (!nla_get_uint(tb[ITME_A_RANGE_LENGTH])) {
-		NL_SET_ERR_MSG_ATTR_FMT(extack, tb[ITME_A_RANGE_LENGTH],
-					"stage %u, range %u: is empty", stage, range);
+	range->name = tb[ITME_A_RANGE_OBJECT];
+	range->object = nla_get_u32(range->name);
+	range->offset = tb[ITME_A_RANGE_OFFSET] ? nla_get_uint(tb[ITME_A_RANGE_OFFSET]) : 0;
+	range->length = nla_get_uint(tb[ITME_A_RANGE_LENGTH]);
+	if (!range->length) {
+		NL_SET_ERR_MSG_ATTR_FMT(extack, tb[ITME_A_RANGE_LENGTH], "%s: is empty",
+					where->text);
 		return -EINVAL;
 	}
+	return 0;
+}
+
+/* A range could not be added. */
+static int no_range(int err, struct nlattr *attr, const struct where *where,
+		    const struct plan_range *range, const char *most,
+		    struct netlink_ext_ack *extack)
+{
+	if (err == -E2BIG)
+		NL_SET_ERR_MSG_ATTR_FMT(extack, attr, "%s: more than %s", where->text, most);
+	else if (err == -ENOENT)
+		NL_SET_ERR_MSG_ATTR_FMT(extack, range->name, "%s: there is no object %u",
+					where->text, range->object);
+	else if (err == -ERANGE)
+		NL_SET_ERR_MSG_ATTR_FMT(extack, attr, "%s: ends after the end of object %u",
+					where->text, range->object);
+	return err;
+}
+
+static int parse_stage_range(struct pending *p, struct nlattr *attr,
+			     struct netlink_ext_ack *extack)
+{
+	struct where where;
+	struct plan_range range;
+	int err;
+
+	snprintf(where.text, sizeof(where.text), "stage %u, range %u", p->stage, p->ranges);
+	err = parse_range(attr, &where, &range, extack);
+	if (err)
+		return err;
 	err = itme_plan_reserve(p->plan);
 	if (!err)
-		err = itme_plan_add(p->plan, stage, object, offset,
-				    nla_get_uint(tb[ITME_A_RANGE_LENGTH]));
-	if (err == -E2BIG)
-		NL_SET_ERR_MSG_ATTR_FMT(extack, attr, "stage %u, range %u: more than %u ranges",
-					stage, range, ITME_PLAN_RUNS_MAX);
-	else if (err == -ENOENT)
-		NL_SET_ERR_MSG_ATTR_FMT(extack, tb[ITME_A_RANGE_OBJECT],
-					"stage %u, range %u: there is no object %u",
-					stage, range, object);
-	else if (err == -ERANGE)
-		NL_SET_ERR_MSG_ATTR_FMT(extack, attr,
-					"stage %u, range %u: ends after the end of object %u",
-					stage, range, object);
+		err = itme_plan_add(p->plan, p->stage, range.object, range.offset, range.length);
 	p->ranges++;
-	return err;
+	return no_range(err, attr, &where, &range, __stringify(ITME_PLAN_RUNS_MAX) " ranges",
+			extack);
+}
+
+static int parse_source(struct pending *p, struct nlattr *attr, u32 nr,
+			struct netlink_ext_ack *extack)
+{
+	struct where where;
+	struct plan_range range;
+	int err;
+
+	snprintf(where.text, sizeof(where.text), "trigger %u, source", nr);
+	err = parse_range(attr, &where, &range, extack);
+	if (err)
+		return err;
+	err = itme_trigger_add(p->plan, range.object, range.offset, range.length);
+	return no_range(err, attr, &where, &range, __stringify(ITME_TRIGGERS_MAX) " triggers",
+			extack);
+}
+
+static int parse_target(struct pending *p, struct nlattr *attr, u32 nr, u32 target,
+			struct netlink_ext_ack *extack)
+{
+	struct where where;
+	struct plan_range range;
+	int err;
+
+	snprintf(where.text, sizeof(where.text), "trigger %u, target %u", nr, target);
+	err = parse_range(attr, &where, &range, extack);
+	if (err)
+		return err;
+	err = itme_trigger_add_target(p->plan, range.object, range.offset, range.length);
+	return no_range(err, attr, &where, &range, __stringify(ITME_TARGETS_EACH)
+			" targets, or than " __stringify(ITME_TARGETS_MAX) " of all triggers",
+			extack);
+}
+
+static int parse_trigger(struct pending *p, struct nlattr *attr, struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[ARRAY_SIZE(itme_trigger_nl_policy)];
+	u32 nr = p->plan->triggers ? p->plan->triggers->nr : 0;
+	struct nlattr *range;
+	u32 target = 0;
+	int rem, err;
+
+	err = nla_parse_nested(tb, ARRAY_SIZE(tb) - 1, attr, itme_trigger_nl_policy, extack);
+	if (err)
+		return err;
+	if (!tb[ITME_A_TRIGGER_SOURCE] || !tb[ITME_A_TRIGGER_TARGET]) {
+		NL_SET_ERR_MSG_ATTR_FMT(extack, attr, "trigger %u: has no %s", nr,
+					tb[ITME_A_TRIGGER_SOURCE] ? "target" : "source");
+		return -EINVAL;
+	}
+	err = parse_source(p, tb[ITME_A_TRIGGER_SOURCE], nr, extack);
+	if (err)
+		return err;
+	nla_for_each_attr_type(range, ITME_A_TRIGGER_TARGET, nla_data(attr), nla_len(attr), rem) {
+		err = parse_target(p, range, nr, target++, extack);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	return 0;
 }
 
 /* Which stage is it? By its index or, without one, the next. */
@@ -217,7 +311,7 @@ static int parse_stage(struct pending *p, struct nlattr *attr, struct netlink_ex
 		return -EINVAL;
 	}
 	nla_for_each_attr_type(range, ITME_A_STAGE_RANGE, nla_data(attr), nla_len(attr), rem) {
-		err = parse_range(p, range, extack);
+		err = parse_stage_range(p, range, extack);
 		if (err)
 			return err;
 		cond_resched();
@@ -230,8 +324,8 @@ static int install(struct pending *p, struct genl_info *info, u32 *id)
 	int err;
 
 	*id = p->id;
-	if (!p->plan->seq.nr_runs) {
-		GENL_SET_ERR_MSG(info, "the plan has no stages");
+	if (!p->plan->seq.nr_runs && !p->plan->triggers) {
+		GENL_SET_ERR_MSG(info, "the plan has no stages and no triggers");
 		return -EINVAL;
 	}
 	refcount_inc(&p->plan->ref);
@@ -252,12 +346,14 @@ static int install(struct pending *p, struct genl_info *info, u32 *id)
 
 static int parse_message(struct pending *p, struct genl_info *info)
 {
-	struct nlattr *stage;
-	int rem, err;
+	struct nlattr *attr;
+	int rem, err = 0;
 
-	nla_for_each_attr_type(stage, ITME_A_PLAN_STAGE, genlmsg_data(info->genlhdr),
-			       genlmsg_len(info->genlhdr), rem) {
-		err = parse_stage(p, stage, info->extack);
+	nla_for_each_attr(attr, genlmsg_data(info->genlhdr), genlmsg_len(info->genlhdr), rem) {
+		if (nla_type(attr) == ITME_A_PLAN_STAGE)
+			err = parse_stage(p, attr, info->extack);
+		else if (nla_type(attr) == ITME_A_PLAN_TRIGGER)
+			err = parse_trigger(p, attr, info->extack);
 		if (err)
 			return err;
 	}
@@ -320,7 +416,7 @@ int itme_nl_plan_set_doit(struct sk_buff *skb, struct genl_info *info)
 	return itme_nl_reply_end(&reply, info, !nla_put_u32(reply.skb, ITME_A_PLAN_ID, id));
 }
 
-static struct nlattr *plan_id(struct genl_info *info)
+struct nlattr *itme_nl_plan_id(struct genl_info *info)
 {
 	if (GENL_REQ_ATTR_CHECK(info, ITME_A_PLAN_ID)) {
 		GENL_SET_ERR_MSG(info, "no plan given");
@@ -329,7 +425,7 @@ static struct nlattr *plan_id(struct genl_info *info)
 	return info->attrs[ITME_A_PLAN_ID];
 }
 
-static int no_plan(struct netlink_ext_ack *extack, const struct nlattr *id)
+int itme_nl_no_plan(struct netlink_ext_ack *extack, const struct nlattr *id)
 {
 	NL_SET_ERR_MSG_ATTR_FMT(extack, id, "there is no plan %u", nla_get_u32(id));
 	return -ENOENT;
@@ -337,19 +433,19 @@ static int no_plan(struct netlink_ext_ack *extack, const struct nlattr *id)
 
 int itme_nl_plan_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *id = plan_id(info);
+	struct nlattr *id = itme_nl_plan_id(info);
 
 	if (!id)
 		return -EINVAL;
 	if (itme_plan_remove(itme_nl_fs(info), nla_get_u32(id)))
-		return no_plan(info->extack, id);
+		return itme_nl_no_plan(info->extack, id);
 	return 0;
 }
 
 int itme_nl_plan_step_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *at = info->attrs[ITME_A_PLAN_AT];
-	struct nlattr *id = plan_id(info);
+	struct nlattr *id = itme_nl_plan_id(info);
 	int err;
 
 	if (!id)
@@ -360,241 +456,9 @@ int itme_nl_plan_step_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 	err = itme_plan_step(itme_nl_fs(info), nla_get_u32(id), nla_get_u32(at));
 	if (err == -ENOENT)
-		return no_plan(info->extack, id);
+		return itme_nl_no_plan(info->extack, id);
 	if (err)
 		NL_SET_ERR_MSG_ATTR_FMT(info->extack, at, "plan %u has no stage %u",
 					nla_get_u32(id), nla_get_u32(at));
 	return err;
-}
-
-static bool put_cursors(struct sk_buff *skb, const struct itme_plan *plan,
-			const struct itme_cursors *cursors)
-{
-	for (int i = 0; i < ITME_CURSORS; i++) {
-		const struct itme_cursor *c = &cursors->cursor[i];
-		struct nlattr *nest;
-		u32 stage;
-
-		if (!c->run)
-			continue;
-		/* At the end of a plan that is gone through once, there is none after it. */
-		stage = c->pos < plan->seq.length ? itme_sequence_at(&plan->seq, c->pos)->stage :
-						    plan->stages;
-		nest = nla_nest_start(skb, ITME_A_PLAN_CURSOR);
-		if (!nest || nla_put_u32(skb, ITME_A_CURSOR_POSITION, c->pos) ||
-		    nla_put_u32(skb, ITME_A_CURSOR_STAGE, stage) ||
-		    nla_put_u32(skb, ITME_A_CURSOR_LEAD, c->lead))
-			return false;
-		nla_nest_end(skb, nest);
-	}
-	return true;
-}
-
-static u64 part(u64 pages, u64 share)
-{
-	return mul_u64_u64_shr(pages, share, 32) << PAGE_SHIFT;
-}
-
-static bool put_plan(struct sk_buff *skb, struct itme_plan *plan)
-{
-	struct itme_cursors cursors;
-	u64 dram, cxl, passes, jumps, cycle;
-	u32 at;
-
-	spin_lock(&plan->fs->lock);
-	cursors = plan->cursors;
-	dram = part(plan->pages, plan->share[ITME_TIER_DRAM]);
-	cxl = part(plan->pages, plan->share[ITME_TIER_CXL]);
-	passes = plan->passes;
-	jumps = plan->jumps;
-	cycle = plan->cycle;
-	at = plan->stage;
-	spin_unlock(&plan->fs->lock);
-
-	return !(nla_put_u32(skb, ITME_A_PLAN_ID, plan->id) ||
-		 (*plan->name && nla_put_string(skb, ITME_A_PLAN_NAME, plan->name)) ||
-		 (plan->seq.cyclic && nla_put_flag(skb, ITME_A_PLAN_CYCLIC)) ||
-		 nla_put_uint(skb, ITME_A_PLAN_LOOKAHEAD, plan->lookahead << PAGE_SHIFT) ||
-		 nla_put_uint(skb, ITME_A_PLAN_BUDGET, plan->budget << PAGE_SHIFT) ||
-		 nla_put_u32(skb, ITME_A_PLAN_STAGES, plan->stages) ||
-		 nla_put_u32(skb, ITME_A_PLAN_RANGES, plan->seq.nr_runs) ||
-		 nla_put_u32(skb, ITME_A_PLAN_LENGTH, plan->seq.length) ||
-		 nla_put_uint(skb, ITME_A_PLAN_BYTES, plan->pages << PAGE_SHIFT) ||
-		 nla_put_uint(skb, ITME_A_PLAN_DRAM, dram) ||
-		 nla_put_uint(skb, ITME_A_PLAN_CXL, cxl) ||
-		 nla_put_u32(skb, ITME_A_PLAN_AT, at) ||
-		 nla_put_uint(skb, ITME_A_PLAN_PASSES, passes) ||
-		 nla_put_uint(skb, ITME_A_PLAN_JUMPS, jumps) ||
-		 (cycle && nla_put_uint(skb, ITME_A_PLAN_CYCLE,
-					cycle * (NSEC_PER_SEC / ITME_HZ))) ||
-		 (plan->learned && nla_put_u32(skb, ITME_A_PLAN_PID, plan->learned)) ||
-		 !put_cursors(skb, plan, &cursors));
-}
-
-static struct itme_plan *get_plan(struct itme_fs *fs, u32 id)
-{
-	struct itme_plan *plan = itme_plan_next(fs, id - 1);
-
-	if (plan && plan->id != id) {
-		itme_plan_put(plan);
-		plan = NULL;
-	}
-	return plan;
-}
-
-int itme_nl_plan_get_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct nlattr *id = plan_id(info);
-	struct itme_nl_reply reply;
-	struct itme_plan *plan;
-	int err;
-
-	if (!id)
-		return -EINVAL;
-	plan = get_plan(itme_nl_fs(info), nla_get_u32(id));
-	if (!plan)
-		return no_plan(info->extack, id);
-	err = itme_nl_reply_begin(&reply, info);
-	if (!err)
-		err = itme_nl_reply_end(&reply, info, put_plan(reply.skb, plan));
-	itme_plan_put(plan);
-	return err;
-}
-
-/* One message of a dump. Return: 0 or -EMSGSIZE */
-static int dump_plan(struct sk_buff *skb, struct netlink_callback *cb, struct itme_plan *plan)
-{
-	void *hdr = genlmsg_iput(skb, genl_info_dump(cb));
-
-	if (!hdr || !put_plan(skb, plan)) {
-		genlmsg_cancel(skb, hdr);
-		return -EMSGSIZE;
-	}
-	genl_dump_check_consistent(cb, hdr);
-	genlmsg_end(skb, hdr);
-	return 0;
-}
-
-static bool put_range(struct sk_buff *skb, struct itme_fs *fs, const struct itme_run *run)
-{
-	struct itme_inode *ino;
-	u64 offset = 0, length = 0;
-	struct nlattr *nest;
-
-	spin_lock(&fs->lock);
-	ino = xa_load(&fs->objects, run->object);
-	if (ino) {
-		offset = (u64)run->start << ino->chunk_shift;
-		length = min_t(u64, (u64)run->nr << ino->chunk_shift,
-			       i_size_read(&ino->vfs) - offset);
-	}
-	spin_unlock(&fs->lock);
-	nest = nla_nest_start(skb, ITME_A_STAGE_RANGE);
-	/* Of a file that is gone there is nothing to say but that. */
-	if (!nest || nla_put_u32(skb, ITME_A_RANGE_OBJECT, run->object) ||
-	    (ino && (nla_put_uint(skb, ITME_A_RANGE_OFFSET, offset) ||
-		     nla_put_uint(skb, ITME_A_RANGE_LENGTH, length)))) {
-		nla_nest_cancel(skb, nest);
-		return false;
-	}
-	nla_nest_end(skb, nest);
-	return true;
-}
-
-/* As much of a stage as fits. Return: runs put */
-static u32 put_stage(struct sk_buff *skb, const struct itme_plan *plan, u32 first)
-{
-	const struct itme_run *runs = plan->seq.runs;
-	struct nlattr *nest = nla_nest_start(skb, ITME_A_PLAN_STAGE);
-	u32 i = first;
-
-	if (!nest || nla_put_u32(skb, ITME_A_STAGE_INDEX, runs[first].stage))
-		goto cancel;
-	while (i < plan->seq.nr_runs && runs[i].stage == runs[first].stage &&
-	       put_range(skb, plan->fs, &runs[i]))
-		i++;
-	if (i == first)
-		goto cancel;
-	nla_nest_end(skb, nest);
-	return i - first;
-cancel:
-	nla_nest_cancel(skb, nest);
-	return 0;
-}
-
-/* Messages with the stages, from run cb->args[1] on. Return: 0 or -EMSGSIZE */
-static int dump_stages(struct sk_buff *skb, struct netlink_callback *cb, struct itme_plan *plan)
-{
-	while (cb->args[1] < plan->seq.nr_runs) {
-		void *hdr = genlmsg_iput(skb, genl_info_dump(cb));
-		u32 put = 0, n = 0;
-
-		if (!hdr || nla_put_u32(skb, ITME_A_PLAN_ID, plan->id)) {
-			genlmsg_cancel(skb, hdr);
-			return -EMSGSIZE;
-		}
-		do {
-			put += n;
-			n = cb->args[1] + put < plan->seq.nr_runs ?
-			    put_stage(skb, plan, cb->args[1] + put) : 0;
-		} while (n);
-		if (!put) {
-			genlmsg_cancel(skb, hdr);
-			return -EMSGSIZE;
-		}
-		cb->args[1] += put;
-		genl_dump_check_consistent(cb, hdr);
-		genlmsg_end(skb, hdr);
-	}
-	return 0;
-}
-
-/* args[0]: number of the last plan put, or 1 when that is the one asked for */
-static int dump_one(struct sk_buff *skb, struct netlink_callback *cb, struct itme_fs *fs,
-		    const struct nlattr *id)
-{
-	struct itme_plan *plan = get_plan(fs, nla_get_u32(id));
-	int err = 0;
-
-	/* It may have been deleted between two messages, which the end of the dump says. */
-	if (!plan)
-		return cb->args[0] ? 0 : no_plan(cb->extack, id);
-	if (!cb->args[0])
-		err = dump_plan(skb, cb, plan);
-	if (!err) {
-		cb->args[0] = 1;
-		err = dump_stages(skb, cb, plan);
-	}
-	itme_plan_put(plan);
-	return err;
-}
-
-static int dump_all(struct sk_buff *skb, struct netlink_callback *cb, struct itme_fs *fs)
-{
-	struct itme_plan *plan;
-	int err = 0;
-
-	while (!err && (plan = itme_plan_next(fs, cb->args[0]))) {
-		err = dump_plan(skb, cb, plan);
-		if (!err)
-			cb->args[0] = plan->id;
-		itme_plan_put(plan);
-	}
-	return err;
-}
-
-int itme_nl_plan_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
-{
-	struct nlattr *id = genl_info_dump(cb)->attrs[ITME_A_PLAN_ID];
-	struct itme_fs *fs = itme_nl_fs_get(cb->extack);
-	int err;
-
-	if (!fs)
-		return -ENODEV;
-	cb->seq = atomic_read(&itme_plans_changed);
-	err = id ? dump_one(skb, cb, fs, id) : dump_all(skb, cb, fs);
-	/* For the message that ends it. */
-	cb->seq = atomic_read(&itme_plans_changed);
-	itme_fs_put(fs);
-	return err == -EMSGSIZE && skb->len ? skb->len : err;
 }

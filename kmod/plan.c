@@ -3,10 +3,12 @@
  * DOC: the object: plans are made, come, go, share the tiers
  */
 #include <linux/slab.h>
+#include <linux/sort.h>
 
 #include "event.h"
 #include "itme.h"
 #include "plan.h"
+#include "trigger.h"
 
 /**
  * itme_plan_alloc - begin a plan
@@ -40,6 +42,8 @@ void itme_plan_put(struct itme_plan *plan)
 		return;
 	kvfree(plan->seq.runs);
 	kvfree(plan->seq.keys);
+	itme_triggers_free(plan->triggers);
+	kvfree(plan->objects);
 	kfree(plan);
 }
 
@@ -153,24 +157,79 @@ static u64 count_pages(const struct itme_plan *plan)
 	return pages;
 }
 
+static int compare_objects(const void *a, const void *b)
+{
+	u32 x = *(const u32 *)a, y = *(const u32 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Which files does a plan name? Return: 0 or -ENOMEM */
+static int list_objects(struct itme_plan *plan)
+{
+	const struct itme_triggers *set = plan->triggers;
+	u32 nr = plan->seq.nr_runs + (set ? set->nr + set->nr_targets : 0);
+	u32 *objects = kvmalloc_array(nr, sizeof(*objects), GFP_KERNEL_ACCOUNT);
+	u32 n = 0;
+
+	if (!objects)
+		return -ENOMEM;
+	for (u32 i = 0; i < plan->seq.nr_runs; i++)
+		objects[n++] = plan->seq.runs[i].object;
+	for (u32 i = 0; set && i < set->nr; i++)
+		objects[n++] = set->trigger[i].object;
+	for (u32 i = 0; set && i < set->nr_targets; i++)
+		objects[n++] = set->target[i].object;
+	sort(objects, nr, sizeof(*objects), compare_objects, NULL);
+	n = 1;
+	for (u32 i = 1; i < nr; i++)
+		if (objects[i] != objects[n - 1])
+			objects[n++] = objects[i];
+	plan->objects = objects;
+	plan->nr_objects = n;
+	return 0;
+}
+
+static bool is_live(const struct itme_plan *plan)
+{
+	for (u32 i = 0; i < plan->nr_objects; i++)
+		if (xa_load(&plan->fs->objects, plan->objects[i]))
+			return true;
+	return false;
+}
+
 /* Tell the files of a plan that they are, or are not any more, in one plan more. */
 static void count_in(struct itme_plan *plan, int n)
 {
 	struct itme_fs *fs = plan->fs;
-	u32 last = 0;
 
 	lockdep_assert_held(&fs->lock);
-	for (u32 i = 0; i < plan->seq.nr_runs; i++) {
-		u32 object = plan->seq.keys[i].key >> 32;
-		struct itme_inode *ino;
+	for (u32 i = 0; i < plan->nr_objects; i++) {
+		struct itme_inode *ino = xa_load(&fs->objects, plan->objects[i]);
 
-		if (object == last)
-			continue;
-		last = object;
-		ino = xa_load(&fs->objects, object);
 		if (ino)
 			WRITE_ONCE(ino->planned, ino->planned + n);
 	}
+}
+
+/* Into the list, and out of it. */
+static void enter(struct itme_plan *plan)
+{
+	list_add_tail(&plan->node, &plan->fs->plans);
+	count_in(plan, 1);
+	if (plan->triggers) {
+		itme_triggers_list(plan->fs, plan->triggers);
+		/* For what is mapped. */
+		itme_plan_kick(plan);
+	}
+}
+
+static void leave(struct itme_plan *plan)
+{
+	list_del_init(&plan->node);
+	count_in(plan, -1);
+	if (plan->triggers)
+		itme_triggers_unlist(plan->fs, plan->triggers);
 }
 
 struct itme_plan *itme_plan_find(struct itme_fs *fs, u32 id)
@@ -258,7 +317,7 @@ void itme_plans_balance(struct itme_fs *fs)
  * @plan: complete; the caller's reference goes to the list
  * @id: number of the plan to replace, 0 for a new one; set to the number it has
  *
- * Return: 0; -EINVAL it has no chunks; -EFBIG; -ENOENT no such plan to replace;
+ * Return: 0; -EINVAL it has no chunks; -EFBIG; -ENOMEM; -ENOENT no such plan to replace;
  * -ENOSPC there are too many; -ESTALE all its files have gone meanwhile. The caller
  * then has the reference still.
  */
@@ -267,9 +326,14 @@ int itme_plan_install(struct itme_plan *plan, u32 *id)
 	struct itme_fs *fs = plan->fs;
 	struct itme_plan *old = NULL, *p;
 	u32 nr = 0;
-	int err;
+	int err = 0;
 
-	err = itme_sequence_build(&plan->seq);
+	if (plan->seq.nr_runs || !plan->triggers)
+		err = itme_sequence_build(&plan->seq);
+	if (!err && plan->triggers)
+		err = itme_triggers_build(plan->triggers);
+	if (!err)
+		err = list_objects(plan);
 	if (err)
 		return err;
 	INIT_WORK(&plan->work, itme_plan_work);
@@ -283,20 +347,17 @@ int itme_plan_install(struct itme_plan *plan, u32 *id)
 		err = -ENOSPC;
 	}
 	plan->pages = count_pages(plan);
-	if (!err && !plan->pages)
+	if (!err && !is_live(plan))
 		err = -ESTALE;
 	if (!err) {
-		if (old) {
-			list_del_init(&old->node);
-			count_in(old, -1);
-		} else {
+		if (old)
+			leave(old);
+		else
 			*id = ++fs->last_plan;
-		}
 		plan->id = *id;
 		plan->trusted = !plan->learned;
 		plan->passed = itme_now();
-		list_add_tail(&plan->node, &fs->plans);
-		count_in(plan, 1);
+		enter(plan);
 		itme_plans_share(fs);
 		itme_changed(&itme_plans_changed);
 	}
@@ -309,8 +370,7 @@ int itme_plan_install(struct itme_plan *plan, u32 *id)
 static void drop(struct itme_plan *plan)
 {
 	lockdep_assert_held(&plan->fs->lock);
-	list_del_init(&plan->node);
-	count_in(plan, -1);
+	leave(plan);
 	itme_plans_share(plan->fs);
 	itme_changed(&itme_plans_changed);
 }
@@ -360,9 +420,26 @@ void itme_plans_drop(struct itme_fs *fs)
 	struct itme_plan *plan, *next;
 
 	list_for_each_entry_safe(plan, next, &fs->plans, node) {
-		list_del_init(&plan->node);
+		spin_lock(&fs->lock);
+		leave(plan);
+		spin_unlock(&fs->lock);
 		itme_plan_put(plan);
 	}
+}
+
+static bool names(const struct itme_plan *plan, u32 object)
+{
+	u32 low = 0, high = plan->nr_objects;
+
+	while (low < high) {
+		u32 mid = low + (high - low) / 2;
+
+		if (plan->objects[mid] < object)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < plan->nr_objects && plan->objects[low] == object;
 }
 
 /* A plan that names a file, and has no file any more. */
@@ -371,22 +448,9 @@ static struct itme_plan *find_orphan(struct itme_fs *fs, u32 object)
 	struct itme_plan *plan;
 
 	lockdep_assert_held(&fs->lock);
-	list_for_each_entry(plan, &fs->plans, node) {
-		bool named = false, live = false;
-		u32 last = 0;
-
-		for (u32 i = 0; i < plan->seq.nr_runs && !live; i++) {
-			u32 other = plan->seq.keys[i].key >> 32;
-
-			if (other == last)
-				continue;
-			last = other;
-			named |= other == object;
-			live = xa_load(&fs->objects, other);
-		}
-		if (named && !live)
+	list_for_each_entry(plan, &fs->plans, node)
+		if (names(plan, object) && !is_live(plan))
 			return plan;
-	}
 	return NULL;
 }
 

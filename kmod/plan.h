@@ -3,8 +3,8 @@
  * DOC: plans: what somebody knows about the order of use
  *
  * A plan is a sequence (sequence.h) with what it may hold and how far it reads
- * ahead. It names files by number and holds none of them: what it says of a file
- * that is gone comes to nothing.
+ * ahead, or a set of triggers (trigger.h), or both. It names files by number and holds
+ * none of them: what it says of a file that is gone comes to nothing.
  *
  * In the steady state of a cyclic plan a part of its chunks stays in DRAM, another
  * one in CXL, and the rest passes through the ring, which is what MIN does (Belady
@@ -23,6 +23,7 @@
 
 struct itme_fs;
 struct itme_inode;
+struct itme_triggers;
 
 #define ITME_PLANS_MAX		64
 #define ITME_PLAN_RUNS_MAX	65536
@@ -55,6 +56,9 @@ enum itme_class {
  * @room: of @seq, for runs
  * @seq: what is used when, constant once the plan is in the list
  * @stages: of @seq
+ * @triggers: or NULL
+ * @objects: the files that it names, each once
+ * @nr_objects: of them
  * @pages: of all its chunks, each counted once; constant, too
  * @lookahead: pages to be ahead at most; 0 as many as the ring has room for
  * @budget: pages of DRAM for what stays; 0 a fair share
@@ -81,6 +85,9 @@ struct itme_plan {
 	u32 room;
 	struct itme_sequence seq;
 	u32 stages;
+	struct itme_triggers *triggers;
+	u32 *objects;
+	u32 nr_objects;
 	u64 pages;
 	u64 lookahead;
 	u64 budget;

@@ -20,6 +20,7 @@
 #include <linux/wait_bit.h>
 
 #include "itme.h"
+#include "trigger.h"
 
 /* Read-ahead beyond this gains nothing: 16 reads of 2 MiB fill a drive's queue. */
 #define WINDOW_BYTES	(32UL << 20)
@@ -279,6 +280,7 @@ void itme_chunk_end_leave(struct itme_inode *ino, u32 idx, int tier, bool held)
 		c->flags &= ITME_C_PINNED;
 		WRITE_ONCE(c->young, 0);
 		set_state(ino, c, ITME_ABSENT);
+		itme_triggers_left(ino, idx);
 	} else {
 		if (tier != c->tier) {
 			itme_queue_change_tier(ino, c, tier);

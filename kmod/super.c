@@ -208,6 +208,7 @@ static struct itme_fs *alloc_fs(void)
 	init_waitqueue_head(&fs->pages_wait);
 	init_waitqueue_head(&fs->inflight_wait);
 	INIT_LIST_HEAD(&fs->plans);
+	INIT_LIST_HEAD(&fs->triggers);
 	xa_init_flags(&fs->objects, XA_FLAGS_ALLOC1);
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		INIT_LIST_HEAD(&fs->queues[tier].main.list);

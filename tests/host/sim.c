@@ -5,6 +5,7 @@
 
 #include "event.h"
 #include "tap.h"
+#include "trigger.h"
 
 /* As in kmod/: super.c (prefetch_wq), fill.c, pressure.c. */
 #define PREFETCH_ACTIVE	64
@@ -136,6 +137,14 @@ void itme_tier_uncharge(int tier, long pages)
 static struct sim_file *file_of(struct itme_inode *ino)
 {
 	return container_of(ino, struct sim_file, ino);
+}
+
+void unmap_mapping_pages(struct address_space *mapping, u64 first, u64 nr, bool even_cows)
+{
+	struct itme_inode *ino = itme_i(mapping->host);
+
+	for (u32 i = itme_chunk_of(ino, first); i <= itme_chunk_of(ino, first + nr - 1); i++)
+		file_of(ino)->mapped[i] = false;
 }
 
 /* mover.c */
@@ -449,6 +458,8 @@ static bool use(struct sim_reader *r, u32 idx)
 		CHECK(c->state == ITME_RESIDENT);
 		return true;
 	}
+	itme_triggers_touch(ino, itme_chunk_start(ino, idx),
+			    itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
 	if (c->state == ITME_RESIDENT) {
 		if (itme_chunk_untouched(ino, idx))
 			prefetch(ino, itme_chunk_touch(ino, idx, r->random));
@@ -707,6 +718,7 @@ void sim_start(const struct sim_config *config)
 	sim.sample_at = sim.now + SAMPLE_PERIOD;
 	spin_lock_init(&sim.fs.lock);
 	INIT_LIST_HEAD(&sim.fs.plans);
+	INIT_LIST_HEAD(&sim.fs.triggers);
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		INIT_LIST_HEAD(&sim.fs.queues[tier].main.list);
 		INIT_LIST_HEAD(&sim.fs.queues[tier].ring.list);
@@ -728,6 +740,8 @@ struct sim_file *sim_file(u32 chunks)
 	ino->chunk_shift = sim.config.chunk_shift;
 	ino->nr_chunks = chunks;
 	ino->linked = true;
+	ino->vfs.i_mapping = &ino->vfs.i_data;
+	ino->vfs.i_data.host = &ino->vfs;
 	/* The last chunk is short. */
 	ino->vfs.i_size = ((loff_t)chunks << ino->chunk_shift) - 5 * PAGE_SIZE - 100;
 	ino->chunks = calloc(chunks, sizeof(*ino->chunks));

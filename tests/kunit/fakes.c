@@ -8,6 +8,7 @@
 #include <linux/delay.h>
 #include <linux/random.h>
 
+#include "trigger.h"
 #include "world.h"
 
 static struct world *world_of(struct itme_fs *fs)
@@ -48,7 +49,7 @@ void itme_inode_put(struct itme_inode *ino)
 	iput(&ino->vfs);
 }
 
-/* plan.c: nobody has a plan here. */
+/* follow.c, trigger.c: nobody has a plan here. */
 
 bool itme_plan_touch(struct itme_inode *ino, u32 idx)
 {
@@ -57,6 +58,11 @@ bool itme_plan_touch(struct itme_inode *ino, u32 idx)
 }
 
 void itme_plan_missed(struct itme_inode *ino, u32 idx)
+{
+	lockdep_assert_held(&ino->fs->lock);
+}
+
+void itme_triggers_left(struct itme_inode *ino, u32 idx)
 {
 	lockdep_assert_held(&ino->fs->lock);
 }

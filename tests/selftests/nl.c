@@ -330,14 +330,20 @@ void plan_begin(struct nl_msg *m, const struct nl *nl, bool cyclic)
 		nl_put_flag(m, ITME_A_PLAN_CYCLIC);
 }
 
-void plan_range(struct nl_msg *m, uint32_t object, uint64_t off, uint64_t len)
+static void put_range(struct nl_msg *m, uint16_t type, uint32_t object, uint64_t off,
+		      uint64_t len)
 {
-	size_t nest = nl_nest(m, ITME_A_STAGE_RANGE);
+	size_t nest = nl_nest(m, type);
 
 	nl_put_u32(m, ITME_A_RANGE_OBJECT, object);
 	nl_put_uint(m, ITME_A_RANGE_OFFSET, off);
 	nl_put_uint(m, ITME_A_RANGE_LENGTH, len);
 	nl_nest_end(m, nest);
+}
+
+void plan_range(struct nl_msg *m, uint32_t object, uint64_t off, uint64_t len)
+{
+	put_range(m, ITME_A_STAGE_RANGE, object, off, len);
 }
 
 void plan_stage(struct nl_msg *m, uint32_t object, uint64_t off, uint64_t len)
@@ -346,6 +352,19 @@ void plan_stage(struct nl_msg *m, uint32_t object, uint64_t off, uint64_t len)
 
 	plan_range(m, object, off, len);
 	nl_nest_end(m, nest);
+}
+
+size_t plan_trigger(struct nl_msg *m, uint32_t object, uint64_t off, uint64_t len)
+{
+	size_t nest = nl_nest(m, ITME_A_PLAN_TRIGGER);
+
+	put_range(m, ITME_A_TRIGGER_SOURCE, object, off, len);
+	return nest;
+}
+
+void plan_target(struct nl_msg *m, uint32_t object, uint64_t off, uint64_t len)
+{
+	put_range(m, ITME_A_TRIGGER_TARGET, object, off, len);
 }
 
 int plan_set(struct nl *nl, struct nl_msg *m, uint32_t *id)

@@ -84,6 +84,9 @@ void plan_begin(struct nl_msg *m, const struct nl *nl, bool cyclic);
 /* a stage of one range */
 void plan_stage(struct nl_msg *m, uint32_t object, uint64_t off, uint64_t len);
 void plan_range(struct nl_msg *m, uint32_t object, uint64_t off, uint64_t len);
+/* a trigger with its source; its targets follow, then nl_nest_end() */
+size_t plan_trigger(struct nl_msg *m, uint32_t object, uint64_t off, uint64_t len);
+void plan_target(struct nl_msg *m, uint32_t object, uint64_t off, uint64_t len);
 int plan_set(struct nl *nl, struct nl_msg *m, uint32_t *id);	/* frees it */
 int plan_del(struct nl *nl, uint32_t id);
 int plan_step(struct nl *nl, uint32_t id, uint32_t stage);

@@ -70,7 +70,7 @@ TEST_F(plan_args, refusals)
 
 	plan_begin(&m, &nl, true);
 	EXPECT_EQ(-EINVAL, plan_set(&nl, &m, NULL));
-	EXPECT_STREQ("the plan has no stages", nl.why);
+	EXPECT_STREQ("the plan has no stages and no triggers", nl.why);
 	plan_begin(&m, &nl, true);
 	plan_stage(&m, id, 0, SMALL);
 	nest = nl_nest(&m, ITME_A_PLAN_STAGE);
@@ -396,7 +396,7 @@ TEST_F(plan_args, parts)
 	EXPECT_TRUE(strstr(nl.why, "stage 1, range 0")) TH_LOG("%s", nl.why);
 	plan_begin(&m, &nl, false);
 	EXPECT_EQ(-EINVAL, plan_set(&nl, &m, NULL));
-	EXPECT_STREQ("the plan has no stages", nl.why);
+	EXPECT_STREQ("the plan has no stages and no triggers", nl.why);
 	EXPECT_EQ(2, nr_plans(&nl));
 
 	/* files that go before it is complete */
@@ -430,7 +430,7 @@ TEST_F(plan_args, parts)
 	MOUNT("dram=16M");
 	plan_begin(&m, &many[i], false);
 	EXPECT_EQ(-EINVAL, plan_set(&many[i], &m, NULL));
-	EXPECT_STREQ("the plan has no stages", many[i].why);
+	EXPECT_STREQ("the plan has no stages and no triggers", many[i].why);
 	while (i)
 		nl_close(&many[i--]);
 	nl_close(&other);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * As much of the kernel as kmod/residency.c, plan.c and the headers of kmod/ need on the
+ * As much of the kernel as kmod/residency.c, plan.c, trigger.c and the headers of kmod/ need on the
  * host, where one thread plays all parts. Headers of the kernel that are not in
  * include/linux/ stand for this one; the Makefile makes them.
  */
@@ -27,11 +27,13 @@
 #define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
 #define smp_mb()		__sync_synchronize()
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
+#define DIV_ROUND_UP_ULL(n, d)	DIV_ROUND_UP((unsigned long long)(n), d)
 #define min(a, b)		({ __auto_type _a = (a); __auto_type _b = (b); _a < _b ? _a : _b; })
 #define max(a, b)		({ __auto_type _a = (a); __auto_type _b = (b); _a > _b ? _a : _b; })
 #define min_t(t, a, b)		min((t)(a), (t)(b))
 #define max_t(t, a, b)		max((t)(a), (t)(b))
 #define clamp(v, lo, hi)	min(max(v, lo), hi)
+#define clamp_t(t, v, lo, hi)	clamp((t)(v), (t)(lo), (t)(hi))
 #define div_u64(a, b)		((u64)(a) / (b))
 
 /* A kernel would only print it. */
@@ -87,7 +89,9 @@ struct kiocb { int unused; };
 struct iov_iter { int unused; };
 struct bio_vec { int unused; };
 struct super_block { void *s_fs_info; };
-struct inode { loff_t i_size; };
+struct inode;
+struct address_space { struct inode *host; };
+struct inode { loff_t i_size; struct address_space *i_mapping, i_data; };
 struct file;
 struct folio;
 struct file_operations;
@@ -133,6 +137,7 @@ static inline void xa_erase(struct xarray *xa, unsigned long index)
 #define GFP_KERNEL_ACCOUNT	0
 #define kzalloc(n, gfp)		calloc(1, n)
 #define kvcalloc(nr, n, gfp)	calloc(nr, n)
+#define kvmalloc_array(nr, n, gfp) malloc((size_t)(nr) * (n))
 #define kvrealloc(p, n, gfp)	realloc(p, n)
 #define kvfree(p)		free(p)
 #define kfree(p)		free(p)
@@ -142,6 +147,68 @@ static inline void xa_erase(struct xarray *xa, unsigned long index)
 #define refcount_dec(r)		((void)(r)->v--)
 #define refcount_dec_and_test(r) (!--(r)->v)
 #define atomic_inc_return(a)	(++(a)->v)
+
+/* Nobody looks at the same time. */
+struct rcu_head { int unused; };
+#define rcu_read_lock()		((void)0)
+#define rcu_read_unlock()	((void)0)
+#define list_for_each_entry_rcu list_for_each_entry
+#define list_add_tail_rcu	list_add_tail
+#define list_del_rcu		list_del_init
+#define call_rcu(head, f)	(f)(head)
+
+#define BITS_PER_LONG		64
+#define BITS_TO_LONGS(n)	DIV_ROUND_UP((size_t)(n), BITS_PER_LONG)
+
+static inline bool test_bit(u32 bit, const unsigned long *map)
+{
+	return map[bit / BITS_PER_LONG] >> bit % BITS_PER_LONG & 1;
+}
+
+static inline void __set_bit(u32 bit, unsigned long *map)
+{
+	map[bit / BITS_PER_LONG] |= 1UL << bit % BITS_PER_LONG;
+}
+
+static inline void __clear_bit(u32 bit, unsigned long *map)
+{
+	map[bit / BITS_PER_LONG] &= ~(1UL << bit % BITS_PER_LONG);
+}
+
+static inline bool test_and_set_bit(u32 bit, unsigned long *map)
+{
+	bool was = test_bit(bit, map);
+
+	__set_bit(bit, map);
+	return was;
+}
+
+static inline bool test_and_clear_bit(u32 bit, unsigned long *map)
+{
+	bool was = test_bit(bit, map);
+
+	__clear_bit(bit, map);
+	return was;
+}
+
+static inline void bitmap_fill(unsigned long *map, u32 nr)
+{
+	for (u32 i = 0; i < nr; i++)
+		__set_bit(i, map);
+}
+
+static inline u32 find_first_bit(const unsigned long *map, u32 nr)
+{
+	u32 i = 0;
+
+	while (i < nr && !test_bit(i, map))
+		i++;
+	return i;
+}
+
+/* The simulator knows what is mapped. */
+#define mapping_mapped(mapping)	true
+void unmap_mapping_pages(struct address_space *mapping, u64 first, u64 nr, bool even_cows);
 
 /* Work is the simulator's, and so is time. */
 #define INIT_WORK(work, f)	((void)((work)->func = (f)))
