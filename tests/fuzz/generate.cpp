@@ -183,6 +183,12 @@ void redraw(Random &random, Call &call, std::size_t index)
 	case Kind::lower_fd:
 		arg.value = draw_slot(random, first_lower, first_other - first_lower);
 		break;
+	case Kind::socket:
+		arg.value = draw_slot(random, first_socket, first_prefetch - first_socket);
+		break;
+	case Kind::prefetch:
+		arg.value = draw_slot(random, first_prefetch, fd_slots - first_prefetch);
+		break;
 	case Kind::new_fd:
 		arg.value = random.below(fd_slots);
 		break;
@@ -257,6 +263,29 @@ static void add_file(Random &random, Program &program, unsigned nr)
 		program.calls.push_back(map);
 }
 
+/// A plan or triggers on the first file, of a kind that fits most.
+static void add_plan(Random &random, Program &program)
+{
+	static constexpr std::uint64_t kinds[] = {0, 1, 2, 3};
+	static constexpr std::uint64_t few[] = {0, 1, 2, 3};
+	static constexpr std::uint64_t sizes[] = {100, 4096, 0x10000, 0x200000};
+	Call socket(*find_op("nl_socket")), set(*find_op("nl_plan_set"));
+
+	socket.set("kind", random.pick(kinds));
+	socket.set("to", first_socket);
+	set.set("socket", first_socket);
+	set.set("cyclic", random.below(2));
+	set.set("object", 1);
+	set.set("length", random.pick(sizes));
+	set.set("stride", random.one_in(4) ? 0 : random.pick(sizes));
+	set.set("stages", random.pick(few));
+	set.set("ranges", 1 + random.below(2));
+	set.set("triggers", random.pick(few));
+	set.set("targets", 1 + random.below(2));
+	program.calls.push_back(socket);
+	program.calls.push_back(set);
+}
+
 Program generate(Random &random)
 {
 	bool wild = random.one_in(8);
@@ -267,6 +296,8 @@ Program generate(Random &random)
 		add_mount(random, program);
 		for (std::uint64_t nr = 0; nr <= random.below(5) / 3; nr++)
 			add_file(random, program, static_cast<unsigned>(nr));
+		if (random.one_in(2))
+			add_plan(random, program);
 	}
 	for (std::uint64_t n = 1 + random.below(12); n && program.calls.size() < Program::max_calls;
 	     n--) {

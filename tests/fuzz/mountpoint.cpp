@@ -3,14 +3,19 @@
 
 #include "../../tools/lib/fd.hpp"
 #include "executor.hpp"
+#include "genl.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
 #include <fstream>
 #include <linux/itme.h>
+#include <linux/itme_netlink.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <thread>
@@ -85,9 +90,70 @@ static std::string tier_left(int root, unsigned tier)
 	       std::to_string(static_cast<long long>(info.busy)) + " busy, with no file left";
 }
 
+static itme::Fd netlink_socket()
+{
+	return itme::Fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
+}
+
+/// The numbers of all plans.
+static std::vector<std::uint32_t> plans(int netlink)
+{
+	Message dump(family().id, ITME_CMD_PLAN_GET, NLM_F_REQUEST | NLM_F_DUMP);
+	std::vector<std::uint32_t> ids;
+
+	request(netlink, dump, [&](const nlmsghdr &answer) {
+		auto attribute = attribute_of(answer, ITME_A_PLAN_ID);
+		std::uint32_t id = 0;
+
+		std::memcpy(&id, attribute.data(), std::min(attribute.size(), sizeof(id)));
+		ids.push_back(id);
+	});
+	return ids;
+}
+
+/// Every other one by hand; those that stay are to go with their files.
+static std::string delete_plans()
+{
+	itme::Fd netlink = netlink_socket();
+	std::string wrong;
+
+	for (std::uint32_t id : plans(netlink.get())) {
+		Message message(family().id, ITME_CMD_PLAN_DEL, NLM_F_REQUEST | NLM_F_ACK);
+
+		if (id % 2)
+			continue;
+		message.put_u32(ITME_A_PLAN_ID, id);
+		/* One that was learned may have gone by itself. */
+		long result = request(netlink.get(), message);
+		if (result && result != -ENOENT)
+			wrong = "a plan cannot be deleted: " + std::to_string(result);
+	}
+	return wrong;
+}
+
+static std::string plans_left()
+{
+	itme::Fd netlink = netlink_socket();
+
+	if (wait_until([&] { return plans(netlink.get()).empty(); }))
+		return "";
+	return "plans stay with no file left";
+}
+
+static std::string answers_unmounted()
+{
+	itme::Fd netlink = netlink_socket();
+	Message message(family().id, ITME_CMD_STATS_GET, NLM_F_REQUEST | NLM_F_ACK);
+	long result = request(netlink.get(), message);
+
+	if (result == -ENODEV)
+		return "";
+	return "with nothing mounted, netlink answers " + std::to_string(result);
+}
+
 static std::string empty_mount(int root)
 {
-	std::string wrong;
+	std::string wrong = delete_plans();
 
 	/* A program may have made it read-only. */
 	mount("itme", mount_dir(), "itmefs", MS_REMOUNT, "");
@@ -95,6 +161,8 @@ static std::string empty_mount(int root)
 	for (unsigned tier = 0; tier < ITME_TIER_NVME; tier++)
 		if (wrong.empty())
 			wrong = tier_left(root, tier);
+	if (wrong.empty())
+		wrong = plans_left();
 	return wrong;
 }
 
@@ -124,6 +192,8 @@ std::string reset_mountpoint()
 	}
 	if (wrong.empty() && !wait_until(module_unused))
 		wrong = "the super block stays after the last unmount";
+	if (wrong.empty())
+		wrong = answers_unmounted();
 	prepare_mountpoint();
 	return wrong;
 }

@@ -12,8 +12,8 @@ std::span<const Op *const> all_ops()
 	static const std::vector<const Op *> all = [] {
 		std::vector<const Op *> ops;
 
-		for (auto table :
-		     {ioctl_ops(), mount_ops(), file_ops(), map_ops(), dir_ops(), odd_ops()})
+		for (auto table : {ioctl_ops(), mount_ops(), file_ops(), map_ops(), dir_ops(),
+				   odd_ops(), prefetch_ops(), netlink_ops()})
 			for (const Op &op : table)
 				ops.push_back(&op);
 		return ops;

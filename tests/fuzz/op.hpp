@@ -28,6 +28,8 @@ enum class Kind {
 	root_fd,  ///< slots: descriptors of the root directory,
 	file_fd,  ///< of an itmefs file,
 	lower_fd, ///< of a lower file,
+	socket,	  ///< of netlink,
+	prefetch, ///< of ITME_IOC_PREFETCH,
 	new_fd,	  ///< or the slot that is overwritten
 	map,	  ///< slot of a mapping
 	name,	  ///< text: of an imported file
@@ -62,17 +64,21 @@ std::span<const Op> file_ops();
 std::span<const Op> map_ops();
 std::span<const Op> dir_ops();
 std::span<const Op> odd_ops();
+std::span<const Op> prefetch_ops();
+std::span<const Op> netlink_ops();
 
 /// All of them, as pointers to the tables above.
 std::span<const Op *const> all_ops();
 const Op *find_op(std::string_view name);
 
-/// Slots: 0 is the root directory's by custom, then itmefs files, lower files, and one for the
-/// rest.
-constexpr unsigned fd_slots = 8;
+/// Slots: 0 is the root directory's by custom, then itmefs files, lower files, one for the rest,
+/// sockets, and prefetches.
+constexpr unsigned fd_slots = 12;
 constexpr unsigned first_file = 1;
 constexpr unsigned first_lower = 4;
 constexpr unsigned first_other = 7;
+constexpr unsigned first_socket = 8;
+constexpr unsigned first_prefetch = 10;
 constexpr unsigned map_slots = 4;
 
 } // namespace fuzz

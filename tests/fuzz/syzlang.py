@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Compares itme.txt, the syzlang description, with the header, field by field. KTAP on stdout.
+"""Compares itme.txt, the syzlang description, with the header, field by field, and with what the
+netlink family takes, attribute by attribute. KTAP on stdout.
 
-    syzlang.py itme.txt itme.h super.c VALUES
+    syzlang.py itme.txt itme.h super.c VALUES netlink_gen.c
 
 VALUES are lines "NAME NUMBER" of each constant and "sizeof NAME NUMBER" of each struct, as the
 compiler has them (made by the Makefile). super.c has the mount options.
@@ -69,8 +70,62 @@ def compare_struct(name, header, described, values):
     return wrong
 
 
+def kernel_policies(text):
+    """Name of a policy: {attribute: its type, or the policy of what is nested in it}."""
+    policies = {}
+    for name, body in re.findall(r"^(?:static )?const struct nla_policy (\w+)\[.*?\{\n(.*?)^\};", text, re.M | re.S):
+        policies[name] = dict(re.findall(
+            r"\[(\w+)\] = (?:\{ \.type = |NLA_POLICY_(?:MIN|MAX|NESTED)\()(\w+)", body))
+    return policies
+
+
+def kernel_commands(text):
+    """Command: its policies, of request and dump; None where it takes no attributes."""
+    commands = {}
+    for body in re.findall(r"^\t\{\n(.*?)^\t\},", text, re.M | re.S):
+        fields = dict(re.findall(r"\.(cmd|policy)\s+= (\w+)", body))
+        commands.setdefault(fields["cmd"], []).append(fields.get("policy"))
+    return commands
+
+
+def described_attributes(text):
+    """Name of a union: {attribute: payload}; one that is named as another is payload None."""
+    unions = {}
+    for name, body in re.findall(r"^(itme_nl_\w+) \[\n(.*?)^\]", text, re.M | re.S):
+        rows = re.findall(r"^\t(\w+)\tnl(?:attr|nest)\[(\w+), (.*)\]$", body, re.M)
+        unions[name] = {a: payload if a == b else None for a, b, payload in rows}
+    return unions
+
+
+def fits(kind, payload, policies, unions):
+    """Whether the payload described is of the kind the kernel takes; nested ones all the way down."""
+    if kind in policies:
+        inner = re.match(r"array\[(\w+)\]$", payload or "")
+        return bool(inner) and not compare_attributes(policies[kind], unions.get(inner[1], {}), policies, unions)
+    return bool(re.match({"NLA_U32": r"flags\[\w+, int32\]$|pid$|int32$", "NLA_UINT": r"itme_uint$|vma64$",
+                          "NLA_NUL_STRING": r"string\[", "NLA_FLAG": r"void$"}[kind], payload or ""))
+
+
+def compare_attributes(policy, union, policies, unions):
+    return [f"{a}: {policy.get(a)} in the kernel, {union.get(a)} described"
+            for a in sorted(set(policy) | set(union))
+            if a not in policy or a not in union or not fits(policy[a], union[a], policies, unions)]
+
+
+def check_netlink(tap, syzlang, netlink):
+    policies, unions = kernel_policies(netlink), described_attributes(syzlang)
+    commands = kernel_commands(netlink)
+    sent = dict(re.findall(r"^sendmsg\$(\w+)\(.*msghdr_itme\[\1, (\w+)\]\]", syzlang, re.M))
+
+    tap.check("the same commands", sorted(set(commands) ^ set(sent)) or ([] if commands else ["none found"]))
+    for command in sorted(set(commands) & set(sent)):
+        # A dump takes less than a request, or the same; both are sent the same.
+        policy = {a: kind for name in commands[command] if name for a, kind in policies[name].items()}
+        tap.check(command, compare_attributes(policy, unions.get(sent[command], {}), policies, unions))
+
+
 def main():
-    syzlang, header, superc, listing = (open(path).read() for path in sys.argv[1:5])
+    syzlang, header, superc, listing, netlink = (open(path).read() for path in sys.argv[1:6])
     values = {}
     for line in listing.splitlines():
         name, number = line.rsplit(None, 1)
@@ -94,7 +149,7 @@ def main():
     # Not values a program hands in: limits, masks, the magic numbers.
     other = {"ITME_SUPER_MAGIC", "ITME_NAME_MAX", "ITME_SPANS_MAX",
              "ITME_NODES_MAX", "ITME_IOC_MAGIC", "ITME_MAP_TIER_MASK"}
-    named = set(re.findall(r"\bITME_\w+", syzlang))
+    named = set(n for n in re.findall(r"\bITME_\w+", syzlang) if not n.startswith(("ITME_A_", "ITME_CMD_")))
     tap.check("every constant is named", sorted(set(n for n in values if n.startswith("ITME_")) - other - named))
     tap.check("no constant is made up", sorted(named - set(values)))
 
@@ -102,6 +157,7 @@ def main():
     described = set(re.findall(r'fs_opt\["(\w+)"', syzlang))
     tap.check("the mount options", sorted(options ^ described) or ([] if options else ["none found"]))
 
+    check_netlink(tap, syzlang, netlink)
     print(f"1..{tap.count}")
     return 1 if tap.failed else 0
 
