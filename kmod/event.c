@@ -141,7 +141,8 @@ static void send(const struct event *e)
 	}
 	nlmsg_free(skb);
 	spin_lock(&ring_lock);
-	lost_all += e->lost + 1;
+	/* Those before it have been counted in lost_all when they were lost. */
+	lost_all++;
 	lost_now += e->lost + 1;
 	spin_unlock(&ring_lock);
 }

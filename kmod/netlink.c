@@ -219,6 +219,7 @@ int itme_nl_tier_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *budget = info->attrs[ITME_A_TIER_BUDGET];
 	int tier = tier_of(info);
+	struct itme_nl_reply reply;
 	const char *why = NULL;
 	int err;
 
@@ -233,10 +234,18 @@ int itme_nl_tier_set_doit(struct sk_buff *skb, struct genl_info *info)
 		NL_SET_ERR_MSG_ATTR_FMT(info->extack, budget, "%s", why);
 		return err;
 	}
+	/* First, as a budget that is set must not be told to have failed. */
+	err = itme_nl_reply_begin(&reply, info);
+	if (err)
+		return err;
 	err = itme_tier_set(itme_nl_fs(info), tier, nla_get_uint(budget));
 	if (err == -EBUSY)
 		NL_SET_ERR_MSG_ATTR(info->extack, budget, "what is held of the tier cannot leave");
-	return err;
+	if (err) {
+		nlmsg_free(reply.skb);
+		return err;
+	}
+	return itme_nl_reply_end(&reply, info, put_tier(reply.skb, itme_nl_fs(info), tier));
 }
 
 static bool put_stats(struct sk_buff *skb, const struct itme_counters *counters)

@@ -6,6 +6,7 @@
  * far is kept until the last one, by socket.
  */
 #include <linux/slab.h>
+#include <net/sock.h>
 
 #include "event.h"
 #include "netlink.h"
@@ -58,8 +59,9 @@ static int netlink_event(struct notifier_block *nb, unsigned long event, void *a
 	    !net_eq(n->net, &init_net))
 		return NOTIFY_DONE;
 	mutex_lock(&pending_mutex);
+	/* Its number may be another socket's by now; itself it is there until we return. */
 	list_for_each_entry_safe(p, next, &pendings, node)
-		if (p->portid == n->portid)
+		if (p->portid == n->portid && sock_flag(p->sk, SOCK_DEAD))
 			free_pending(p);
 	mutex_unlock(&pending_mutex);
 	return NOTIFY_DONE;
