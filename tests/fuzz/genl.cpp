@@ -4,6 +4,7 @@
 #include "../../tools/lib/fd.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <linux/itme_netlink.h>
@@ -15,10 +16,14 @@ namespace fuzz
 static constexpr std::size_t headers = NLMSG_HDRLEN + GENL_HDRLEN;
 static constexpr std::uint16_t nobody = 0x3f0f;
 
+/// Events have the number 0.
+static std::atomic<std::uint32_t> last_number;
+
 Message::Message(std::uint16_t family, std::uint8_t command, std::uint16_t flags) : bytes_(headers)
 {
 	store<std::uint16_t>(offsetof(nlmsghdr, nlmsg_type), family);
 	store<std::uint16_t>(offsetof(nlmsghdr, nlmsg_flags), flags);
+	store<std::uint32_t>(offsetof(nlmsghdr, nlmsg_seq), ++last_number);
 	store<std::uint8_t>(NLMSG_HDRLEN, command);
 	store<std::uint8_t>(NLMSG_HDRLEN + 1, ITME_FAMILY_VERSION);
 }
@@ -203,6 +208,9 @@ long request(int fd, Message &message, const Take &take)
 	if (send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT) < 0)
 		return -errno;
 	auto one = [&](const nlmsghdr &answer) {
+		/* What is left of an earlier one is not read by its own. */
+		if (answer.nlmsg_seq != header.nlmsg_seq)
+			return;
 		if (answer.nlmsg_type == NLMSG_ERROR || (answer.nlmsg_type == NLMSG_DONE && dump)) {
 			int error;
 

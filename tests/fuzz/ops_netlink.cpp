@@ -58,7 +58,7 @@ static constexpr Choice indices[] = {{"none", 0}, {"up", 1},   {"same", 2},
 static constexpr Choice reads[] = {{"all", 0}, {"none", 1}, {"one", 2}};
 static constexpr Choice message_flags[] = {
 	{"do", 0}, {"dump", NLM_F_DUMP}, {"root", NLM_F_ROOT}, {"echo", NLM_F_ECHO}};
-static constexpr Choice repeats[] = {{"once", 0}, {"2", 2}, {"20", 20}, {"300", 300}};
+static constexpr Choice repeats[] = {{"once", 0}, {"2", 2}, {"20", 20}, {"70", 70}, {"300", 300}};
 static constexpr Choice breaks[] = {
 	{"none", 0},	  {"cut", 1},	    {"cut_short", 2}, {"overlong", 3}, {"attr_len", 4},
 	{"attr_over", 5}, {"attr_type", 6}, {"nested", 7},    {"unknown", 8},  {"twice", 9},
@@ -327,7 +327,23 @@ static void judge_plan(Executor &exec, const Call &call, const nlmsghdr &answer)
 		exec.violation(call, "a plan without a number");
 }
 
-static void judge(Executor &exec, const Call &call, const Command &command, long result)
+/// Commands with a reply in the specification; of a plan, its last message.
+static bool replies(const Call &call, const Command &command)
+{
+	switch (command.number) {
+	case ITME_CMD_PLAN_DEL:
+	case ITME_CMD_PLAN_STEP:
+	case ITME_CMD_CONFIG_SET:
+		return false;
+	case ITME_CMD_PLAN_SET:
+		return !call.value("more");
+	default:
+		return true;
+	}
+}
+
+static void judge(Executor &exec, const Call &call, const Command &command, long result,
+		  unsigned answers)
 {
 	bool change = command.number == ITME_CMD_TIER_SET || command.number == ITME_CMD_PLAN_SET ||
 		      command.number == ITME_CMD_PLAN_DEL || command.number == ITME_CMD_PLAN_STEP ||
@@ -336,6 +352,8 @@ static void judge(Executor &exec, const Call &call, const Command &command, long
 	/* No answer: its socket was full, or another thread has read it. */
 	if (call.value("break") || call.value("flags") || result == -EAGAIN)
 		return;
+	if (!result && !exec.parallel() && answers != replies(call, command))
+		exec.violation(call, std::to_string(answers) + " replies");
 	/* All but those who have lost CAP_SYS_ADMIN alone, which the family does not need. */
 	if (Executor::dropped && geteuid() != 0 && change)
 		exec.expect_error(call, result, "changes need privileges");
@@ -369,18 +387,22 @@ static void run_command(Executor &exec, const Call &call)
 		put_shape(message, call);
 	message.spoil(static_cast<Break>(call.value("break")), call.value("where"));
 
+	unsigned answers = 0;
 	auto take = [&](const nlmsghdr &answer) {
 		if (answer.nlmsg_type != family().id)
 			return;
 		const auto *generic = static_cast<const genlmsghdr *>(NLMSG_DATA(&answer));
 
-		if (generic->cmd == ITME_CMD_TIER_GET)
+		answers += generic->cmd == command.number;
+		if (generic->cmd == ITME_CMD_TIER_GET || generic->cmd == ITME_CMD_TIER_SET)
 			judge_tier(exec, call, answer);
 		if (generic->cmd == ITME_CMD_PLAN_SET || generic->cmd == ITME_CMD_PLAN_GET)
 			judge_plan(exec, call, answer);
 	};
 	for (; repeat; repeat--) {
 		auto bytes = message.bytes();
+
+		answers = 0;
 		long result = exec.sys(call, [&]() -> long {
 			if (read)
 				return send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
@@ -393,7 +415,7 @@ static void run_command(Executor &exec, const Call &call)
 		if (read == 2)
 			take_messages(fd, 1, take);
 		if (!read)
-			judge(exec, call, command, result);
+			judge(exec, call, command, result, answers);
 	}
 }
 
