@@ -35,10 +35,15 @@ for name in alpha 'be ta' "$hostile"; do
 	model "$RANDOM" 1
 	ctl import "$model" --name "$name"
 done
-is "verbs" "$(offered '')" "tier import remove list residency advise run stat holders doctor"
+is "verbs" "$(offered '')" "tier import remove list residency advise plan run stat monitor top holders doctor"
 is "a verb" "$(offered res)" residency
 is "advices" "$(offered advise p)" "pageout pin"
 is "tiers" "$(offered tier set '')" "dram cxl"
+is "verbs of plan" "$(offered plan s)" "set save show step"
+ctl plan set --once alpha --name decode
+is "plans" "$(offered plan show '')" "$out decode"
+is "names after plan set" "$(offered plan set --cyclic al)" alpha
+is "events" "$(offered monitor --filter st)" "stage stall"
 is "options" "$(offered residency --m)" "--mount --map"
 is "a tier of advise" "$(offered advise pin alpha --tier c)" cxl
 is "names" "$(offered residency al)" alpha

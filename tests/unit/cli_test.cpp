@@ -1,62 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // The verbs over a model of the module.
-#include "app.hpp"
-
-#include "fake_device.hpp"
+#include "cli_fixture.hpp"
 #include "temp_tree.hpp"
 
-#include <cstdlib>
-#include <gtest/gtest.h>
-#include <memory>
 #include <sys/stat.h>
 
 namespace itmectl
 {
-namespace
-{
-
-class Cli : public ::testing::Test
-{
-protected:
-	/// Runs it; fills out and err, returns the exit status.
-	int run(std::vector<const char *> args, int lines = 1)
-	{
-		char *out_text = nullptr;
-		char *err_text = nullptr;
-		std::size_t size = 0;
-		Environment env;
-
-		args.insert(args.begin(), "itmectl");
-		env.open_mount = [this](const std::string &dir) -> itme::Result<itme::Mount> {
-			return itme::Mount(std::make_unique<itme::test::FakeDevice>(module),
-					   dir.empty() ? "/fake" : dir);
-		};
-		env.out = ::open_memstream(&out_text, &size);
-		env.err = ::open_memstream(&err_text, &size);
-		const int status = run_itmectl(static_cast<int>(args.size()), args.data(), env);
-		std::fclose(env.out);
-		std::fclose(env.err);
-		out = out_text;
-		err = err_text;
-		std::free(out_text);
-		std::free(err_text);
-		if (status) {
-			EXPECT_EQ(std::count(err.begin(), err.end(), '\n'), lines) << err;
-		}
-		EXPECT_TRUE(module.reserved_clean);
-		return status;
-	}
-
-	Json json() const { return Json::parse(out); }
-
-	itme::test::FakeModule module;
-	std::string out;
-	std::string err;
-};
-
-constexpr std::uint64_t mib = 1U << 20;
-
-} // namespace
 
 TEST_F(Cli, TierList)
 {
@@ -247,7 +197,7 @@ TEST_F(Cli, Stat)
 	EXPECT_EQ(out, "read from drive 3M\nstalls           7\n");
 	ASSERT_EQ(run({"stat", "m", "--json"}), 0);
 	EXPECT_EQ(json()["read_bytes"], 3 * mib);
-	EXPECT_EQ(json().size(), 18U);
+	EXPECT_EQ(json().size(), 19U);
 	ASSERT_EQ(run({"stat", "-i", "0.01", "-c", "2", "-J"}), 0);
 	EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 2);
 	EXPECT_EQ(Json::parse(out.substr(0, out.find('\n')))["read_bytes"], 0);

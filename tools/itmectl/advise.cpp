@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // itmectl advise
-#include "app.hpp"
+#include "advise.hpp"
 #include "progress.hpp"
 
 #include "names.hpp"
@@ -19,6 +19,7 @@ struct Arguments {
 	std::string tier = "any";
 	std::string offset = "0";
 	std::string length = "0";
+	std::uint32_t pid = 0;
 };
 
 itme::Result<itme::Advice> parse(const Arguments &args)
@@ -59,6 +60,8 @@ int advise(Context &ctx, const Arguments &args)
 		ctx.fail(advice.error());
 		return exit_usage;
 	}
+	if (args.pid)
+		return advise_process(ctx, args.pid, args.name, *advice);
 	auto mount = ctx.mount();
 	if (!mount)
 		return ctx.fail(mount.error());
@@ -102,7 +105,8 @@ int advise(Context &ctx, const Arguments &args)
 
 void add_advise(CLI::App &app, Context &ctx)
 {
-	CLI::App *sub = app.add_subcommand("advise", "Say what is known about a range of a file");
+	CLI::App *sub = app.add_subcommand(
+		"advise", "Say what is known about a range of a file, or of a process's memory");
 	auto args = std::make_shared<Arguments>();
 
 	sub->fallthrough();
@@ -110,10 +114,17 @@ void add_advise(CLI::App &app, Context &ctx)
 			"willneed: read it in soon; cold: first to leave; pageout: leave now; hot: "
 			"belongs into the tier; pin: bring in and keep; unpin: undo pin")
 		->required();
-	sub->add_option("NAME", args->name, "As 'itmectl list' shows it")->required();
+	sub->add_option("NAME|ADDRESS", args->name,
+			"As 'itmectl list' shows it; with --pid, an address or all")
+		->required();
 	sub->add_option("--tier", args->tier, "Target: dram, cxl or nvme (default: any)")
 		->type_name("TIER");
-	sub->add_option("--offset", args->offset, "Start (default: 0)")->type_name("SIZE");
+	auto *offset =
+		sub->add_option("--offset", args->offset, "Start (default: 0)")->type_name("SIZE");
+	sub->add_option("--pid", args->pid, "What this process has mapped")
+		->type_name("PID")
+		->check(CLI::Range(1, 1 << 22))
+		->excludes(offset);
 	sub->add_option("--length", args->length, "Bytes (default: to the end)")->type_name("SIZE");
 	sub->callback([&ctx, args] { ctx.status = advise(ctx, *args); });
 }

@@ -60,6 +60,15 @@ Style Context::style() const
 	return {json, bytes, !noheadings, split_columns(columns)};
 }
 
+itme::Result<itme::Family> Context::family() const
+{
+	auto channel = env_.open_channel();
+
+	if (!channel)
+		return tl::unexpected(channel.error());
+	return itme::Family(std::move(*channel));
+}
+
 void Context::warn(const std::string &text) const
 {
 	std::fprintf(env_.err, "itmectl: %s\n", printable(text).c_str());
@@ -97,8 +106,11 @@ int run_itmectl(int argc, const char *const *argv, const Environment &env)
 	add_list(app, ctx);
 	add_residency(app, ctx);
 	add_advise(app, ctx);
+	add_plan(app, ctx);
 	add_run(app, ctx);
 	add_stat(app, ctx);
+	add_monitor(app, ctx);
+	add_top(app, ctx);
 	add_holders(app, ctx);
 	add_doctor(app, ctx);
 

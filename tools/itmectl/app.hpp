@@ -5,11 +5,13 @@
 #pragma once
 
 #include "mount.hpp"
+#include "netlink/family.hpp"
 #include "table.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -19,6 +21,7 @@ namespace itmectl
 /// What surrounds a verb; tests give another one.
 struct Environment {
 	std::function<itme::Result<itme::Mount>(const std::string &dir)> open_mount;
+	std::function<itme::Result<std::unique_ptr<itme::Channel>>()> open_channel;
 	std::FILE *out = stdout;
 	std::FILE *err = stderr;
 	bool progress = false; ///< stderr is a terminal
@@ -44,6 +47,8 @@ public:
 	Style style() const;
 
 	itme::Result<itme::Mount> mount() const { return env_.open_mount(mount_dir); }
+
+	itme::Result<itme::Family> family() const;
 
 	void print(const std::string &text) const { std::fputs(text.c_str(), env_.out); }
 
@@ -73,8 +78,11 @@ void add_remove(CLI::App &app, Context &ctx);
 void add_list(CLI::App &app, Context &ctx);
 void add_residency(CLI::App &app, Context &ctx);
 void add_advise(CLI::App &app, Context &ctx);
+void add_plan(CLI::App &app, Context &ctx);
 void add_run(CLI::App &app, Context &ctx);
 void add_stat(CLI::App &app, Context &ctx);
+void add_monitor(CLI::App &app, Context &ctx);
+void add_top(CLI::App &app, Context &ctx);
 void add_holders(CLI::App &app, Context &ctx);
 void add_doctor(CLI::App &app, Context &ctx);
 

@@ -9,6 +9,7 @@ int main(int argc, char **argv)
 	itmectl::Environment env;
 
 	env.open_mount = itme::open_mount;
+	env.open_channel = itme::open_channel;
 	env.progress = ::isatty(STDERR_FILENO) == 1;
 	env.color = ::isatty(STDOUT_FILENO) == 1;
 	try {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // itmectl stat
 #include "app.hpp"
+#include "counters.hpp"
 
-#include <array>
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -11,36 +11,6 @@ namespace itmectl
 {
 namespace
 {
-
-struct Counter {
-	const char *key;
-	const char *header;
-	Kind kind;
-	__u64 itme_stats::*member;
-};
-
-constexpr std::array<Counter, 18> counters{{
-	{"read_bytes", "read from drive", Kind::size, &itme_stats::read_bytes},
-	{"reads", "reads", Kind::count, &itme_stats::reads},
-	{"demand_bytes", "waited for", Kind::size, &itme_stats::demand_bytes},
-	{"prefetch_bytes", "prefetched", Kind::size, &itme_stats::prefetch_bytes},
-	{"prefetch_used_bytes", "prefetched, used", Kind::size, &itme_stats::prefetch_used_bytes},
-	{"prefetch_late_bytes", "prefetched, late", Kind::size, &itme_stats::prefetch_late_bytes},
-	{"prefetch_wasted_bytes", "prefetched, wasted", Kind::size,
-	 &itme_stats::prefetch_wasted_bytes},
-	{"dropped_bytes", "dropped", Kind::size, &itme_stats::dropped_bytes},
-	{"promoted_bytes", "CXL to DRAM", Kind::size, &itme_stats::promoted_bytes},
-	{"demoted_bytes", "DRAM to CXL", Kind::size, &itme_stats::demoted_bytes},
-	{"stalls", "stalls", Kind::count, &itme_stats::stalls},
-	{"stall_ns", "stall time, ns", Kind::count, &itme_stats::stall_ns},
-	{"stall_max_ns", "longest stall, ns", Kind::count, &itme_stats::stall_max_ns},
-	{"io_errors", "I/O errors", Kind::count, &itme_stats::io_errors},
-	{"small_folio_chunks", "chunks of small folios", Kind::count,
-	 &itme_stats::small_folio_chunks},
-	{"alloc_fails", "allocations failed", Kind::count, &itme_stats::alloc_fails},
-	{"busy_fails", "could not leave", Kind::count, &itme_stats::busy_fails},
-	{"hints", "hints", Kind::count, &itme_stats::hints},
-}};
 
 struct Arguments {
 	std::string name;
@@ -52,12 +22,9 @@ Table stats_table(const itme_stats &stats, const itme_stats &before)
 {
 	Table table{{}, {{}}};
 
-	for (const auto &counter : counters) {
-		// The longest one is no sum: there is no difference of it.
-		const bool sum = counter.member != &itme_stats::stall_max_ns;
+	for (const auto &counter : all_counters()) {
 		table.columns.push_back({counter.key, counter.header, counter.kind});
-		table.rows[0].push_back(std::uint64_t{stats.*counter.member} -
-					(sum ? std::uint64_t{before.*counter.member} : 0));
+		table.rows[0].push_back(added(counter, stats, before));
 	}
 	return table;
 }

@@ -32,6 +32,23 @@ Unexpected explain_no_mount()
 		    itmefs_registered() ? "" : "modprobe itme && ");
 }
 
+Unexpected explain_no_family()
+{
+	if (itmefs_registered())
+		return fail(ENOENT, "the netlink family itme is in the initial network namespace "
+				    "only: nsenter --net --target 1 itmectl ...");
+	return fail(ENOENT, "itme module is not loaded: modprobe itme");
+}
+
+Unexpected explain_netlink(int code, const std::string &why)
+{
+	const std::string text = why.empty() ? std::strerror(code) : why;
+
+	if (code == EPERM)
+		return fail(code, "{}; run it as root", text);
+	return fail(code, "{}", text);
+}
+
 Unexpected explain_mount(const std::string &path, int code)
 {
 	switch (code) {

@@ -14,6 +14,10 @@ namespace itme
 using Unexpected = tl::unexpected<Error>;
 
 Unexpected explain_no_mount();
+/// The netlink family is not there.
+Unexpected explain_no_family();
+/// A request of the family has failed; why is the kernel's sentence, or empty.
+Unexpected explain_netlink(int code, const std::string &why);
 Unexpected explain_mount(const std::string &path, int code);
 Unexpected explain_file(const std::string &name, int code);
 Unexpected explain_range(const std::string &name, Range range, int code);
