@@ -221,7 +221,8 @@ static void serve(struct itme_learn *learn, struct itme_learner *l)
 	u32 id = 0;
 
 	if (!l->record) {
-		l->record = vzalloc(sizeof(*l->record));
+		l->record = __vmalloc(sizeof(*l->record),
+				      GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
 	} else {
 		plan = make_plan(learn->fs, l);
 		if (plan && itme_plan_install(plan, &id))

@@ -28,8 +28,8 @@ struct itme_plan *itme_plan_alloc(struct itme_fs *fs, u32 max_runs)
 	plan->fs = fs;
 	plan->room = max_runs;
 	plan->cursors.score = ITME_FIT_MAX / 2;
-	plan->seq.runs = kvcalloc(max_runs, sizeof(*plan->seq.runs), GFP_KERNEL_ACCOUNT);
-	plan->seq.keys = kvcalloc(max_runs, sizeof(*plan->seq.keys), GFP_KERNEL_ACCOUNT);
+	plan->seq.runs = kvcalloc(max_runs, sizeof(*plan->seq.runs), ITME_PLAN_GFP);
+	plan->seq.keys = kvcalloc(max_runs, sizeof(*plan->seq.keys), ITME_PLAN_GFP);
 	if (plan->seq.runs && plan->seq.keys)
 		return plan;
 	itme_plan_put(plan);
@@ -63,11 +63,11 @@ int itme_plan_reserve(struct itme_plan *plan)
 		return 0;
 	if (seq->nr_runs >= room)
 		return -E2BIG;
-	p = kvrealloc(seq->runs, room * sizeof(*seq->runs), GFP_KERNEL_ACCOUNT);
+	p = kvrealloc(seq->runs, room * sizeof(*seq->runs), ITME_PLAN_GFP);
 	if (!p)
 		return -ENOMEM;
 	seq->runs = p;
-	p = kvrealloc(seq->keys, room * sizeof(*seq->keys), GFP_KERNEL_ACCOUNT);
+	p = kvrealloc(seq->keys, room * sizeof(*seq->keys), ITME_PLAN_GFP);
 	if (!p)
 		return -ENOMEM;
 	seq->keys = p;
@@ -169,7 +169,7 @@ static int list_objects(struct itme_plan *plan)
 {
 	const struct itme_triggers *set = plan->triggers;
 	u32 nr = plan->seq.nr_runs + (set ? set->nr + set->nr_targets : 0);
-	u32 *objects = kvmalloc_array(nr, sizeof(*objects), GFP_KERNEL_ACCOUNT);
+	u32 *objects = kvmalloc_array(nr, sizeof(*objects), ITME_PLAN_GFP);
 	u32 n = 0;
 
 	if (!objects)

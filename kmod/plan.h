@@ -28,6 +28,8 @@ struct itme_triggers;
 #define ITME_PLANS_MAX		64
 #define ITME_PLAN_RUNS_MAX	65536
 #define ITME_PLAN_NAME_MAX	63
+/* As large as somebody asks for: it is no news if there is no memory for it. */
+#define ITME_PLAN_GFP		(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
 /* Chunks looked at with fs->lock held. */
 #define ITME_LOOK_MAX		256U
 

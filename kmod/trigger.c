@@ -53,7 +53,7 @@ static int grow(void **array, u32 nr, u32 *room, u32 max, size_t size)
 		return 0;
 	if (nr >= max)
 		return -E2BIG;
-	p = kvrealloc(*array, more * size, GFP_KERNEL_ACCOUNT);
+	p = kvrealloc(*array, more * size, ITME_PLAN_GFP);
 	if (!p)
 		return -ENOMEM;
 	*array = p;
@@ -209,10 +209,10 @@ int itme_triggers_build(struct itme_triggers *set)
 {
 	size_t bits = BITS_TO_LONGS(set->nr);
 
-	set->key = kvcalloc(set->nr_targets, sizeof(*set->key), GFP_KERNEL_ACCOUNT);
-	set->bound = kvcalloc(2 * set->nr, sizeof(*set->bound), GFP_KERNEL_ACCOUNT);
-	set->armed = kvcalloc(bits, sizeof(long), GFP_KERNEL_ACCOUNT);
-	set->unmap = kvcalloc(bits, sizeof(long), GFP_KERNEL_ACCOUNT);
+	set->key = kvcalloc(set->nr_targets, sizeof(*set->key), ITME_PLAN_GFP);
+	set->bound = kvcalloc(2 * set->nr, sizeof(*set->bound), ITME_PLAN_GFP);
+	set->armed = kvcalloc(bits, sizeof(long), ITME_PLAN_GFP);
+	set->unmap = kvcalloc(bits, sizeof(long), ITME_PLAN_GFP);
 	if (!set->key || !set->bound || !set->armed || !set->unmap)
 		return -ENOMEM;
 	build_triggers(set);
