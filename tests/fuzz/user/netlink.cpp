@@ -43,8 +43,9 @@ public:
 	{
 		Heard heard;
 
-		if (!data_->remaining_bytes())
-			return itme::fail(ENODEV, "the itme module has been unloaded");
+		heard.gone = !data_->remaining_bytes();
+		if (heard.gone)
+			return heard;
 		auto events = replies(
 			static_cast<std::uint8_t>(data_->ConsumeIntegralInRange(11, 20)), 4);
 		if (!events)
