@@ -163,13 +163,15 @@ class Child
 public:
 	explicit Child(std::uint64_t what)
 	{
+		sigset_t none = {};
+
 		if (what < child || what > dead)
 			return;
 		pid_ = fork();
 		if (!pid_) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			while (what == child)
-				pause();
+			if (what == child)
+				sigsuspend(&none);
 			_exit(0);
 		}
 		if (what == zombie)

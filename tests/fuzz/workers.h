@@ -36,6 +36,18 @@
 
 #undef INIT_WORK
 #define INIT_WORK(work, fn)	__INIT_WORK((work), FUZZ_RECORDED(fn), 0)
+
+/* The "static" that comes before it is then the function's. */
+#undef DECLARE_DELAYED_WORK
+#define DECLARE_DELAYED_WORK(work, fn)					\
+void work##_recorded(struct work_struct *__work)			\
+{									\
+	kcov_remote_start(kcov_remote_handle(KCOV_SUBSYSTEM_COMMON,	\
+					     FUZZ_WORKERS_INSTANCE));	\
+	fn(__work);							\
+	kcov_remote_stop();						\
+}									\
+static struct delayed_work work = __DELAYED_WORK_INITIALIZER(work, work##_recorded, 0)
 #endif
 
 #endif
