@@ -28,7 +28,7 @@ while True:
     for at in order:
         os.pread(f.fileno(), 256 << 10, at)' "$dir/mnt/cli.a" &
 pid=$!
-succeeds "wait until it is learned" plan learn --wait --timeout 300 --json
+succeeds "wait until it is learned" plan learn --wait --timeout 120 --json
 json_is "learned from that process" '[(p["pid"], p["cyclic"], p["passes"] >= 1) for p in d]' "[($pid, True, True)]"
 learned=$(json 'd[0]["id"]')
 succeeds "list: from whom" plan list -n -o pid
@@ -36,7 +36,7 @@ is "list: the process" "$(tr -d ' ' <<<"$out")" "$pid"
 succeeds "save a learned one" plan save "$learned" "$dir/learned.json"
 is "learned: all of the file" "$(python3 -c 'import json, sys
 print(sum(r["length"] for s in json.load(open(sys.argv[1]))["stages"] for r in s))' "$dir/learned.json")" $((64 * mib))
-succeeds "keep it" plan learn --pid "$pid" --wait --timeout 300 --name decode
+succeeds "keep it" plan learn --pid "$pid" --wait --timeout 120 --name decode
 succeeds "list of what is kept" plan list --json
 json_is "kept: set, not learned" '[(p["name"], p["pid"], p["bytes"]) for p in d]' "[('decode', None, $((64 * mib)))]"
 refuses "keep it again" 1 "was set, not learned" plan learn decode

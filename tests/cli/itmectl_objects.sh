@@ -108,7 +108,7 @@ json_is "all of it is on NVMe" 'd["nvme"]' $((5 * mib))
 
 # Counters.
 succeeds "stat" stat
-is "stat: a line for each counter" "$(wc -l <<<"$out")" 18
+is "stat: a line for each counter" "$(wc -l <<<"$out")" 19
 succeeds "stat NAME --json" stat cli.a --json
 json_is "stat: it was read" 'd["read_bytes"] >= 5 * 1024 * 1024 and d["hints"] > 0' True
 succeeds "stat --interval" stat -i 0.1 -c 2 --json

@@ -97,7 +97,7 @@ public:
 	Result<Heard> hear() override
 	{
 		if (family_.heard.empty())
-			return fail(ENODEV, "the itme module has been unloaded");
+			return Heard{{}, false, true};
 		const Heard first = family_.heard.front();
 		family_.heard.erase(family_.heard.begin());
 		return first;

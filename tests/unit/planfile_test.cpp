@@ -79,6 +79,15 @@ TEST(PlanFile, DeepIsRefusedBeforeItIsBuilt)
 	}
 }
 
+TEST(PlanFile, ManyKeysAreRefusedBeforeTheyTakeTime)
+{
+	std::string text = "{\"stages\": [[{";
+
+	for (int i = 0; i < 1'000'000; i++)
+		text += std::to_string(i).insert(0, "\"").append("\":0,");
+	EXPECT_TRUE(has(refused(text + "\"file\": \"a\"}]]}"), "more than 64 keys"));
+}
+
 TEST(PlanFile, Twice)
 {
 	EXPECT_TRUE(has(refused(R"({"cyclic": true, "cyclic": true})"), "'cyclic' is given twice"));

@@ -9,6 +9,7 @@
 #include "size.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <fmt/chrono.h>
@@ -173,6 +174,8 @@ itme::Result<void> listen(itme::Channel &channel, Printer &printer, const Argume
 		}
 		if (heard->overrun)
 			printer.lost(0);
+		if (heard->gone)
+			return itme::fail(ENODEV, "the itme module has been unloaded");
 	}
 	return {};
 }

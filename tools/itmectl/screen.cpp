@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "screen.hpp"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -84,15 +85,16 @@ void Screen::draw(const std::string &text)
 
 char Screen::key()
 {
+	pollfd there{keys_, POLLIN, 0};
 	char c = 0;
 
-	if (keys_ < 0)
+	if (keys_ < 0 || ::poll(&there, 1, 0) != 1)
 		return 0;
-	const ssize_t n = ::read(keys_, &c, 1);
-	// The terminal has gone.
-	if (n < 0)
-		keys_ = -1;
-	return n == 1 ? c : '\0';
+	if (::read(keys_, &c, 1) == 1)
+		return c;
+	// The terminal has gone; it would be readable for ever.
+	keys_ = -1;
+	return 0;
 }
 
 } // namespace itmectl

@@ -20,6 +20,8 @@ using Json = nlohmann::ordered_json;
 
 /// Of the file format; what is deeper is none.
 constexpr int depth_max = 8;
+/// Of one object; it has fewer. The JSON library takes the square of it in time.
+constexpr std::size_t keys_max = 64;
 constexpr std::size_t name_max = 63;
 /// Of one trigger, as the module has it: a message holds that many.
 constexpr std::size_t targets_max = 64;
@@ -43,13 +45,20 @@ public:
 			keys_.emplace_back();
 		else if (event == Event::object_end)
 			keys_.pop_back();
-		else if (event == Event::key &&
-			 !keys_.back().insert(part.get<std::string>()).second)
-			throw BadPlan{fmt::format("'{}' is given twice", part.get<std::string>())};
+		else if (event == Event::key)
+			see_key(part.get<std::string>());
 		return true;
 	}
 
 private:
+	void see_key(const std::string &key)
+	{
+		if (!keys_.back().insert(key).second)
+			throw BadPlan{fmt::format("'{}' is given twice", key)};
+		if (keys_.back().size() > keys_max)
+			throw BadPlan{fmt::format("more than {} keys", keys_max)};
+	}
+
 	std::vector<std::set<std::string>> keys_;
 };
 

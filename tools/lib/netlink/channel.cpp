@@ -260,13 +260,12 @@ Result<Heard> KernelChannel::hear()
 		int rest = static_cast<int>(*got);
 		auto *header = reinterpret_cast<nlmsghdr *>(buffer_.data());
 		for (; nlmsg_ok(header, rest); header = nlmsg_next(header, &rest)) {
-			if (family_gone(header))
-				return fail(ENODEV, "the itme module has been unloaded");
+			heard.gone = heard.gone || family_gone(header);
 			if (header->nlmsg_type == family_ && nlmsg_datalen(header) >= genl_header)
 				heard.events.push_back(reply_of(header));
 		}
 		// So that whoever reads these gets them in pieces.
-		if (heard.events.size() >= 512)
+		if (heard.gone || heard.events.size() >= 512)
 			return heard;
 	}
 }

@@ -26,6 +26,8 @@ struct Heard {
 	std::vector<Reply> events;
 	/// We were too slow: some that should be among these are lost, nobody knows how many.
 	bool overrun = false;
+	/// The module has been unloaded after these: there will be nothing more.
+	bool gone = false;
 };
 
 class Channel
@@ -42,7 +44,7 @@ public:
 	virtual Result<void> listen() = 0;
 	/// For poll(): readable when there is something to hear.
 	virtual int fd() const = 0;
-	/// What there is, without waiting; ENODEV when the module has been unloaded.
+	/// What there is, without waiting.
 	virtual Result<Heard> hear() = 0;
 };
 
