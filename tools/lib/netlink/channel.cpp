@@ -281,6 +281,8 @@ Result<std::unique_ptr<Channel>> open_channel()
 		return fail(ENOMEM, "netlink: out of memory");
 	if (const int error = genl_connect(sock.get()))
 		return explain_libnl("connect", error);
+	// We look at the numbers of answers ourselves, and libnl does not know of those.
+	nl_socket_disable_seq_check(sock.get());
 	// Sentences with errors, and no copies of what we have sent. Older kernels than ours lack
 	// it.
 	for (const int option : {NETLINK_EXT_ACK, NETLINK_CAP_ACK})
