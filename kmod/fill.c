@@ -40,6 +40,7 @@
  * @placed: @tier is settled
  * @fell_back: @tier is not the one that was wanted
  * @charged: pages charged to @tier and not allocated yet
+ * @spare: memory of the chunk that has left for this one
  * @err: of the last read
  * @small: a folio smaller than the chunk had to do
  * @index: first page not looked at yet
@@ -60,6 +61,7 @@ struct fill {
 	bool small;
 	int err;
 	long charged;
+	struct itme_spare spare;
 	pgoff_t index;
 	u64 started;
 	u64 bytes;
@@ -105,6 +107,7 @@ static void fill_end(struct fill *fill, int err)
 	if (fill->small)
 		itme_count(ino, ITME_SMALL_FOLIOS, 1);
 	itme_tier_uncharge(fill->tier, fill->charged);
+	itme_spare_free(&fill->spare);
 	if (!fill->demand)
 		atomic_dec(&fs->prefetches);
 	itme_chunk_end_fill(ino, idx, resident, err);
@@ -124,6 +127,7 @@ static bool fall_back(struct fill *fill)
 	if (fill->fell_back || !atomic_long_read(&itme_tiers[other].budget))
 		return false;
 	itme_tier_uncharge(fill->tier, fill->charged);
+	itme_spare_free(&fill->spare);
 	fill->charged = 0;
 	fill->tier = other;
 	fill->fell_back = true;
@@ -139,11 +143,13 @@ static long count_missing(const struct fill *fill)
 /*
  * Room for all that is missing, at once and with no folio locked: of fills that
  * wait for each other's room, each with a part of what it needs, none would end.
+ * With @whole, instead of room the memory itself may be had, if it is in one piece.
  */
-static int charge(struct fill *fill)
+static int charge(struct fill *fill, bool whole)
 {
 	struct itme_fs *fs = fill->ino->fs;
 	long pages = count_missing(fill) - fill->charged;
+	struct itme_spare *spare = NULL;
 	unsigned long since = jiffies;
 	bool starving = false;
 	int err = 0;
@@ -151,8 +157,15 @@ static int charge(struct fill *fill)
 	/* Who waits goes first. */
 	if (!fill->demand && atomic_read(&fs->starving))
 		return -EAGAIN;
+	if (whole && pages == itme_chunk_pages(fill->ino, fill->idx)) {
+		spare = &fill->spare;
+		spare->pages = pages;
+	}
 	while (pages > 0 && !itme_tier_charge(fill->tier, pages)) {
-		if (itme_evict(fs, fill->tier, fill->demand)) {
+		if (itme_evict_to(fs, fill->tier, fill->demand, spare)) {
+			/* It is charged, and all that was wanted. */
+			if (fill->spare.folio)
+				pages = 0;
 			since = jiffies;
 			continue;
 		}
@@ -232,7 +245,7 @@ static struct folio *alloc_folio(struct fill *fill, pgoff_t index, pgoff_t end, 
 
 		/* The kernel may have taken pages since they were counted. */
 		if (fill->charged < 1L << max) {
-			err = may_wait ? charge(fill) : -EAGAIN;
+			err = may_wait ? charge(fill, false) : -EAGAIN;
 			if (err)
 				return ERR_PTR(err);
 			while (max && fill->charged < 1L << max)
@@ -248,6 +261,17 @@ static struct folio *alloc_folio(struct fill *fill, pgoff_t index, pgoff_t end, 
 		if (!fall_back(fill) && !wait_memory(fill, giveup))
 			return ERR_PTR(fill->demand ? -ENOMEM : -EAGAIN);
 	}
+}
+
+/* Memory that was handed over, if it fits what is missing still; else it is of no use. */
+static struct folio *use_spare(struct fill *fill, pgoff_t index, pgoff_t end)
+{
+	struct folio *folio = NULL;
+
+	if (fill->spare.folio && end - index == fill->spare.pages)
+		folio = itme_spare_add(&fill->spare, fill->ino, index);
+	itme_spare_free(&fill->spare);
+	return IS_ERR(folio) ? NULL : folio;
 }
 
 /* A locked folio at @index that is not uptodate; NULL when the page is there. */
@@ -280,6 +304,11 @@ static struct folio *get_missing(struct fill *fill, pgoff_t index, pgoff_t end, 
 			end = next_there;
 		if (end == index)
 			continue;
+		folio = use_spare(fill, index, end);
+		if (folio) {
+			*next = end;
+			return folio;
+		}
 		folio = alloc_folio(fill, index, end, may_wait);
 		if (IS_ERR(folio))
 			return folio;
@@ -435,7 +464,7 @@ static void fill_step(struct fill *fill)
 
 	if (!fill->placed) {
 		place(fill);
-		err = charge(fill);
+		err = charge(fill, true);
 	}
 	if (err) {
 		fill_end(fill, err);
@@ -508,6 +537,7 @@ struct fill *itme_fill_begin(struct itme_inode *ino, u32 idx, bool demand, int t
 	fill->small = false;
 	fill->fell_back = false;
 	fill->charged = 0;
+	fill->spare = (struct itme_spare){};
 	fill->err = 0;
 	fill->index = itme_chunk_start(ino, idx);
 	fill->started = ktime_get_ns();

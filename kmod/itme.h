@@ -15,6 +15,7 @@
  *   folio lock               page cache identity of a folio, as anywhere in mm
  *   fs->lock                 spinlock; chunk state, queues, streams, pins
  *   inode->i_lock            taken by igrab() under fs->lock
+ *   mapping->i_pages         xa_lock, as anywhere in mm; recycle.c, folio locked
  *   ring_lock                event.c: what is to be told to listeners
  *   charge_lock              tier.c; spinlock; use against budget of a tier
  *
@@ -329,12 +330,28 @@ void itme_fill_run(struct fill *fill);
 bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier);
 void itme_prefetch(struct itme_inode *ino, struct itme_range range);
 
+/* recycle.c */
+/**
+ * struct itme_spare - a folio between two chunks
+ * @folio: locked, in no page cache, charged to its tier; NULL when there is none
+ * @pages: that it has, or has to have
+ */
+struct itme_spare {
+	struct folio *folio;
+	long pages;
+};
+
+bool itme_spare_take(struct itme_spare *spare, struct itme_inode *ino, u32 idx);
+struct folio *itme_spare_add(struct itme_spare *spare, struct itme_inode *ino, pgoff_t index);
+void itme_spare_free(struct itme_spare *spare);
+
 /* mover.c */
 bool itme_whole(struct itme_inode *ino, u32 idx);
 long itme_present(struct itme_inode *ino, u32 idx);
 bool itme_held(struct itme_inode *ino, u32 idx);
 bool itme_drop(struct itme_inode *ino, u32 idx, bool force);
 bool itme_move(struct itme_inode *ino, u32 idx, int tier);
+long itme_evict_to(struct itme_fs *fs, int tier, bool demand, struct itme_spare *spare);
 long itme_evict(struct itme_fs *fs, int tier, bool demand);
 bool itme_evict_colder(struct itme_fs *fs, int tier, u32 interval);
 int itme_make_room(struct itme_fs *fs, int tier, long pages);

@@ -104,6 +104,28 @@ bool itme_held(struct itme_inode *ino, u32 idx)
 	return used || (mlocked && itme_chunk_may_hold(ino, idx));
 }
 
+/* With @spare, its folio may stay in there. */
+static bool drop(struct itme_inode *ino, u32 idx, bool force, struct itme_spare *spare)
+{
+	struct itme_chunk c = itme_chunk_peek(ino, idx);
+	bool gone = false;
+
+	/* Who reads it, or just looks where it is, holds it for a moment. */
+	for (int tries = 0; !gone && tries < 3; tries++) {
+		if (tries)
+			usleep_range(50, 100);
+		gone = (force || !itme_held(ino, idx)) &&
+		       ((spare && itme_spare_take(spare, ino, idx)) || !invalidate(ino, idx));
+	}
+	trace_itme_drop(ino, idx, c.tier, c.flags & ITME_C_UNTOUCHED, gone);
+	if (gone)
+		itme_count(ino, ITME_DROPPED, itme_chunk_bytes(ino, idx));
+	else
+		itme_count(ino, ITME_BUSY_FAILS, 1);
+	itme_chunk_end_leave(ino, idx, gone ? ITME_TIER_NVME : c.tier, !gone);
+	return gone;
+}
+
 /**
  * itme_drop - take a chunk out of memory
  * @ino: file
@@ -114,22 +136,7 @@ bool itme_held(struct itme_inode *ino, u32 idx)
  */
 bool itme_drop(struct itme_inode *ino, u32 idx, bool force)
 {
-	struct itme_chunk c = itme_chunk_peek(ino, idx);
-	bool gone = false;
-
-	/* Who reads it, or just looks where it is, holds it for a moment. */
-	for (int tries = 0; !gone && tries < 3; tries++) {
-		if (tries)
-			usleep_range(50, 100);
-		gone = (force || !itme_held(ino, idx)) && !invalidate(ino, idx);
-	}
-	trace_itme_drop(ino, idx, c.tier, c.flags & ITME_C_UNTOUCHED, gone);
-	if (gone)
-		itme_count(ino, ITME_DROPPED, itme_chunk_bytes(ino, idx));
-	else
-		itme_count(ino, ITME_BUSY_FAILS, 1);
-	itme_chunk_end_leave(ino, idx, gone ? ITME_TIER_NVME : c.tier, !gone);
-	return gone;
+	return drop(ino, idx, force, NULL);
 }
 
 static struct folio *copy_to(struct folio *src, int tier)
@@ -301,7 +308,8 @@ static bool room_below(struct itme_fs *fs, long pages, u32 interval)
 }
 
 /* A chunk leaves its tier: down to CXL if it is worth that, else out. */
-static long leave(struct itme_fs *fs, struct itme_inode *ino, u32 idx, int tier)
+static long leave(struct itme_fs *fs, struct itme_inode *ino, u32 idx, int tier,
+		  struct itme_spare *spare)
 {
 	long pages = itme_present(ino, idx);
 	int err = -ENOMEM;
@@ -312,7 +320,7 @@ static long leave(struct itme_fs *fs, struct itme_inode *ino, u32 idx, int tier)
 		err = move_chunk(ino, idx, ITME_TIER_CXL);
 	if (err == -ENOMEM) {
 		/* No place below, or not after all: its nodes may be full or gone. */
-		gone = itme_drop(ino, idx, false);
+		gone = drop(ino, idx, false, spare);
 	} else {
 		gone = !err;
 		if (!gone)
@@ -324,14 +332,15 @@ static long leave(struct itme_fs *fs, struct itme_inode *ino, u32 idx, int tier)
 }
 
 /**
- * itme_evict - let the policy make room
+ * itme_evict_to - let the policy make room
  * @fs: file system
  * @tier: memory tier
  * @demand: somebody waits for the room
+ * @spare: where a folio that fits may go to, empty; NULL if it is not wanted
  *
- * Return: pages that came free; 0 when none may leave
+ * Return: pages that came free or are in @spare; 0 when none may leave
  */
-long itme_evict(struct itme_fs *fs, int tier, bool demand)
+long itme_evict_to(struct itme_fs *fs, int tier, bool demand, struct itme_spare *spare)
 {
 	/*
 	 * A victim that turns out to be held is set aside, and one that the kernel
@@ -345,11 +354,16 @@ long itme_evict(struct itme_fs *fs, int tier, bool demand)
 		ino = itme_chunk_begin_victim(fs, tier, demand, &idx);
 		if (!ino)
 			return 0;
-		pages = leave(fs, ino, idx, tier);
+		pages = leave(fs, ino, idx, tier, spare);
 		if (pages > 0)
 			return pages;
 	}
 	return 0;
+}
+
+long itme_evict(struct itme_fs *fs, int tier, bool demand)
+{
+	return itme_evict_to(fs, tier, demand, NULL);
 }
 
 /**
@@ -366,7 +380,7 @@ bool itme_evict_colder(struct itme_fs *fs, int tier, u32 interval)
 	u32 idx;
 
 	ino = itme_chunk_begin_colder(fs, tier, interval, &idx);
-	return ino && leave(fs, ino, idx, tier) >= 0;
+	return ino && leave(fs, ino, idx, tier, NULL) >= 0;
 }
 
 /**
