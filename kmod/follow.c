@@ -36,21 +36,6 @@ static void moved(struct itme_plan *plan, struct itme_cursor *c, u32 from)
 	plan->passed = now;
 }
 
-static bool names(const struct itme_plan *plan, u32 object)
-{
-	u32 low = 0, high = plan->seq.nr_runs;
-
-	while (low < high) {
-		u32 mid = low + (high - low) / 2;
-
-		if (plan->seq.keys[mid].key >> 32 < object)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < plan->seq.nr_runs && plan->seq.keys[low].key >> 32 == object;
-}
-
 /*
  * Is this the use that was to come next? What lies between must be in memory and in
  * use already, as otherwise its use would have been seen; but for threads that share
@@ -112,11 +97,13 @@ bool itme_plan_touch(struct itme_inode *ino, u32 idx)
 	struct itme_fs *fs = ino->fs;
 	struct itme_plan *plan;
 	bool followed = false;
+	bool trusted = false;
 	bool known = false;
 
 	lockdep_assert_held(&fs->lock);
 	itme_triggers_go_on(fs);
 	if (!ino->planned) {
+		itme_plans_stray(fs, ino->id);
 		itme_learn_touch(ino, idx);
 		return false;
 	}
@@ -126,10 +113,11 @@ bool itme_plan_touch(struct itme_inode *ino, u32 idx)
 		enum itme_fit fit;
 		bool fits, believed = false;
 
-		if (plan->condemned || !names(plan, ino->id))
+		if (plan->condemned || !itme_plan_names(plan, ino->id))
 			continue;
 		for (int i = 0; i < ITME_CURSORS; i++)
 			from[i] = plan->cursors.cursor[i].pos;
+		trusted |= plan->trusted && plan->seq.cyclic;
 		fit = itme_cursors_touch(&plan->cursors, &plan->seq, ino->id, idx, &c);
 		fits = fit == ITME_FIT_LATE || (fit == ITME_FIT_EXPECTED && in_order(plan, c));
 		known |= fit != ITME_FIT_UNKNOWN || plan->learned;
@@ -144,6 +132,8 @@ bool itme_plan_touch(struct itme_inode *ino, u32 idx)
 		itme_plan_kick(plan);
 		followed = true;
 	}
+	if (!trusted)
+		itme_plans_stray(fs, ino->id);
 	if (!known)
 		itme_learn_touch(ino, idx);
 	return followed;

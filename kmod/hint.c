@@ -75,12 +75,13 @@ static void willneed_work(struct work_struct *work)
  */
 static u32 bound(struct itme_inode *ino, int tier)
 {
+	const struct itme_queues *q = &ino->fs->queues[tier];
 	long budget = atomic_long_read(&itme_tiers[tier].budget);
 	long pages = max(0L, itme_tier_room(tier));
 
 	if (tier == ITME_TIER_DRAM)
-		pages = max(pages, itme_policy_ring(budget) / 2 -
-				   READ_ONCE(ino->fs->queues[tier].ring.pages));
+		pages = max(pages, itme_policy_ring(budget, READ_ONCE(q->planned)) / 2 -
+				   READ_ONCE(q->ring.pages));
 	return min_t(u64, U32_MAX, ((u64)pages << PAGE_SHIFT) >> ino->chunk_shift);
 }
 

@@ -91,6 +91,8 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @last_plan: number of the newest plan
  * @plan_round: of who reads ahead for plans, see there
  * @triggers: those of @plans, an RCU list, written under @lock
+ * @stray: file that was used last without a plan that is trusted; under @lock
+ * @stray_at: when, 1/ITME_HZ s
  * @learn: who makes plans of touches
  * @objects: inodes by number, until evicted. Entered under the root's inode lock,
  *	seen and erased under @lock
@@ -129,6 +131,8 @@ struct itme_fs {
 	u32 last_plan;
 	u32 plan_round;
 	struct list_head triggers;
+	u32 stray;
+	u32 stray_at;
 	struct itme_learn *learn;
 	struct xarray objects;
 	u32 next_id;

@@ -134,7 +134,7 @@ void itme_plan_extend(struct itme_plan *plan)
 }
 
 /* Pages of what is used, however often; what is not there has none. */
-static u64 count_pages(const struct itme_plan *plan)
+static u64 count_pages(struct itme_plan *plan)
 {
 	struct itme_inode *ino = NULL;
 	u32 object = 0, end = 0;
@@ -149,6 +149,8 @@ static u64 count_pages(const struct itme_plan *plan)
 			ino = xa_load(&plan->fs->objects, object);
 			end = 0;
 		}
+		if (ino)
+			plan->chunk = max(plan->chunk, 1L << (ino->chunk_shift - PAGE_SHIFT));
 		if (ino && stop > max(run->start, end))
 			pages += (u64)(stop - max(run->start, end)) <<
 				 (ino->chunk_shift - PAGE_SHIFT);
@@ -250,6 +252,59 @@ static u64 share_of(u64 part, u64 all)
 	return part >= all ? SHARE_ALL : div64_u64(part << 32, all);
 }
 
+bool itme_plan_names(const struct itme_plan *plan, u32 object)
+{
+	u32 low = 0, high = plan->seq.nr_runs;
+
+	while (low < high) {
+		u32 mid = low + (high - low) / 2;
+
+		if (plan->seq.keys[mid].key >> 32 < object)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < plan->seq.nr_runs && plan->seq.keys[low].key >> 32 == object;
+}
+
+/* Does it say what stays, and when it is used again? */
+static bool shares(const struct itme_plan *plan)
+{
+	return plan->seq.cyclic && plan->trusted && plan->pages;
+}
+
+/* See struct itme_queues; nothing, unless all that was used of late is in a plan. */
+static long planned(struct itme_fs *fs)
+{
+	bool stray = fs->stray && itme_age(fs->stray_at, itme_now()) < ITME_STALE;
+	struct itme_plan *plan;
+	long chunks = 0;
+
+	list_for_each_entry(plan, &fs->plans, node) {
+		if (!shares(plan))
+			continue;
+		chunks += plan->chunk;
+		if (stray && itme_plan_names(plan, fs->stray))
+			stray = false;
+	}
+	return stray ? 0 : chunks;
+}
+
+/**
+ * itme_plans_stray - a chunk is used that no plan says anything of
+ * @fs: file system
+ * @object: number of its file
+ *
+ * Who reads without a plan wants more of the ring. Under fs->lock.
+ */
+void itme_plans_stray(struct itme_fs *fs, u32 object)
+{
+	fs->stray = object;
+	fs->stray_at = itme_now();
+	if (fs->queues[ITME_TIER_DRAM].planned)
+		itme_plans_share(fs);
+}
+
 /*
  * What stays of each plan: its budget, or of what the budgets leave the same part of
  * every plan, so that none waits for the drive more than the others. A plan that is
@@ -261,10 +316,12 @@ void itme_plans_share(struct itme_fs *fs)
 	struct itme_plan *plan;
 
 	lockdep_assert_held(&fs->lock);
+	fs->queues[ITME_TIER_DRAM].planned = planned(fs);
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		long budget = atomic_long_read(&itme_tiers[tier].budget);
 		long pages = budget - fs->queues[tier].pinned -
-			     (tier == ITME_TIER_DRAM ? itme_policy_ring(budget) : 0);
+			     (tier == ITME_TIER_DRAM ?
+			      itme_policy_ring(budget, fs->queues[tier].planned) : 0);
 
 		left[tier] = max(0L, pages);
 	}
@@ -272,7 +329,7 @@ void itme_plans_share(struct itme_fs *fs)
 		u64 part;
 
 		memset(plan->share, 0, sizeof(plan->share));
-		if (!plan->seq.cyclic || !plan->trusted || !plan->pages)
+		if (!shares(plan))
 			continue;
 		if (!plan->budget) {
 			all += plan->pages;
@@ -284,7 +341,7 @@ void itme_plans_share(struct itme_fs *fs)
 		plan->share[ITME_TIER_DRAM] = share_of(part, plan->pages);
 	}
 	list_for_each_entry(plan, &fs->plans, node) {
-		if (!plan->seq.cyclic || !plan->trusted || !plan->pages)
+		if (!shares(plan))
 			continue;
 		if (!plan->budget)
 			plan->share[ITME_TIER_DRAM] = share_of(left[ITME_TIER_DRAM], all);
@@ -294,7 +351,7 @@ void itme_plans_share(struct itme_fs *fs)
 	list_for_each_entry(plan, &fs->plans, node) {
 		u64 rest = SHARE_ALL - plan->share[ITME_TIER_DRAM];
 
-		if (plan->seq.cyclic && plan->trusted && plan->pages && out)
+		if (shares(plan) && out)
 			plan->share[ITME_TIER_CXL] =
 				mul_u64_u64_shr(rest, share_of(left[ITME_TIER_CXL], out), 32);
 	}

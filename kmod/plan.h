@@ -62,6 +62,7 @@ enum itme_class {
  * @objects: the files that it names, each once
  * @nr_objects: of them
  * @pages: of all its chunks, each counted once; constant, too
+ * @chunk: the largest one, pages; constant, too
  * @lookahead: pages to be ahead at most; 0 as many as the ring has room for
  * @budget: pages of DRAM for what stays; 0 a fair share
  * @learned: process that it was learned from, 0 when somebody has set it
@@ -91,6 +92,7 @@ struct itme_plan {
 	u32 *objects;
 	u32 nr_objects;
 	u64 pages;
+	long chunk;
 	u64 lookahead;
 	u64 budget;
 	pid_t learned;
@@ -125,6 +127,8 @@ void itme_plans_balance(struct itme_fs *fs);
 void itme_plans_forget(struct itme_fs *fs, u32 object);
 /* Under fs->lock. */
 struct itme_plan *itme_plan_find(struct itme_fs *fs, u32 id);
+bool itme_plan_names(const struct itme_plan *plan, u32 object);
+void itme_plans_stray(struct itme_fs *fs, u32 object);
 void itme_plans_share(struct itme_fs *fs);
 
 /* follow.c */

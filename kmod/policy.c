@@ -5,26 +5,37 @@
 #define CHUNK_PAGES	512L
 #define RING_MIN	(4 * CHUNK_PAGES)
 #define RING_MAX	(32 * CHUNK_PAGES)
+/* Of a ring that a plan fills: half of them ahead, and what is in use and leaves. */
+#define PLAN_CHUNKS	8L
 /* How far a queue is searched, so that the lock is held for a bounded time. */
 #define SCAN_MAX	64
+
+static long clamp_ring(long ring, long min)
+{
+	if (ring < min)
+		ring = min;
+	return ring > RING_MAX ? RING_MAX : ring;
+}
 
 /**
  * itme_policy_ring - room kept for what passes through
  * @budget: of the tier, pages
+ * @planned: as in struct itme_queues
  *
  * A quarter of the budget, enough for 16 reads of 2 MiB in flight and the same
- * again in use, where the budget is large; never more than half of it.
+ * again in use, where the budget is large; never more than half of it. Where it is
+ * known what comes, a sixteenth, but not less than a few reads in flight: what the
+ * ring takes is read again in each pass.
  *
  * Return: pages
  */
-long itme_policy_ring(long budget)
+long itme_policy_ring(long budget, long planned)
 {
-	long ring = budget / 4;
+	long ring = clamp_ring(budget / 4, RING_MIN);
+	long narrow = clamp_ring(budget / 16, PLAN_CHUNKS * planned);
 
-	if (ring < RING_MIN)
-		ring = RING_MIN;
-	if (ring > RING_MAX)
-		ring = RING_MAX;
+	if (planned && narrow < ring)
+		ring = narrow;
 	return ring > budget / 2 ? budget / 2 : ring;
 }
 
@@ -39,7 +50,7 @@ long itme_policy_ring(long budget)
  */
 long itme_policy_stay_max(int tier, long budget)
 {
-	return tier ? budget : budget - itme_policy_ring(budget);
+	return tier ? budget : budget - itme_policy_ring(budget, 0);
 }
 
 /**
@@ -53,7 +64,7 @@ long itme_policy_stay_max(int tier, long budget)
 bool itme_policy_fits_main(const struct itme_queues *q, long budget, long pages)
 {
 	return q->main.pages + q->held.pages + q->pinned + pages <=
-	       budget - itme_policy_ring(budget);
+	       budget - itme_policy_ring(budget, q->planned);
 }
 
 static bool can_leave(const struct itme_chunk *c)
@@ -83,7 +94,7 @@ static bool is_colder(const struct itme_chunk *c, u32 interval, u32 now)
  */
 bool itme_policy_spread(const struct itme_queues *q, long budget, u64 file, u32 idx)
 {
-	long room = budget - itme_policy_ring(budget) - q->pinned;
+	long room = budget - itme_policy_ring(budget, q->planned) - q->pinned;
 
 	if (room <= 0 || (u64)room >= file)
 		return true;

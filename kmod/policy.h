@@ -91,6 +91,8 @@ struct itme_queue {
  * @held: what could not leave at the last try, from either; set aside so that a
  *	search does not meet it again at once
  * @pinned: pages under ITME_ADVICE_PIN, on no queue
+ * @planned: pages of a chunk of each plan, the largest, where plans that are trusted
+ *	say of all that is used when; else 0
  */
 struct itme_queues {
 	struct itme_queue main;
@@ -98,6 +100,7 @@ struct itme_queues {
 	struct itme_queue used;
 	struct itme_queue held;
 	long pinned;
+	long planned;
 };
 
 /* Units of stamp and interval a second: 1 ms, nearly. */
@@ -115,7 +118,7 @@ static inline u32 itme_age(u32 stamp, u32 now)
 	return age < 0 ? 0 : age;
 }
 
-long itme_policy_ring(long budget);
+long itme_policy_ring(long budget, long planned);
 long itme_policy_stay_max(int tier, long budget);
 bool itme_policy_fits_main(const struct itme_queues *q, long budget, long pages);
 bool itme_policy_spread(const struct itme_queues *q, long budget, u64 file, u32 idx);

@@ -422,10 +422,15 @@ void itme_chunk_young(struct itme_inode *ino, u32 idx)
 	WRITE_ONCE(c->young, 1);
 }
 
+static long ring(struct itme_fs *fs)
+{
+	return itme_policy_ring(atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget),
+				fs->queues[ITME_TIER_DRAM].planned);
+}
+
 static u32 max_window(struct itme_inode *ino)
 {
-	long budget = atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget);
-	unsigned long pages = max(itme_policy_ring(budget), itme_tier_room(ITME_TIER_DRAM)) / 2;
+	unsigned long pages = max(ring(ino->fs), itme_tier_room(ITME_TIER_DRAM)) / 2;
 	unsigned long bytes = min(pages << PAGE_SHIFT, WINDOW_BYTES);
 
 	return max(1UL, bytes >> ino->chunk_shift);
@@ -444,12 +449,11 @@ static u32 max_window(struct itme_inode *ino)
  */
 long itme_chunk_issue_room(struct itme_fs *fs)
 {
-	long budget = atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget);
 	long ahead = fs->queues[ITME_TIER_DRAM].ring.pages + fs->asked;
 	long room = itme_tier_room(ITME_TIER_DRAM) - fs->asked;
 
 	lockdep_assert_held(&fs->lock);
-	return max(itme_policy_ring(budget) - 2 * ahead, room) / 2;
+	return max(ring(fs) - 2 * ahead, room) / 2;
 }
 
 /**

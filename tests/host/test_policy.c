@@ -82,21 +82,27 @@ static void ring_size(void)
 	long last = 0;
 
 	for (long budget = 0; budget < 1000 * CHUNK; budget += CHUNK / 2) {
-		long ring = itme_policy_ring(budget);
+		long ring = itme_policy_ring(budget, 0);
+		long narrow = itme_policy_ring(budget, CHUNK / 8);
+
+		CHECK(narrow <= ring, "%ld, %ld of %ld", narrow, ring, budget);
+		CHECK(narrow >= min(ring, CHUNK), "%ld, %ld of %ld", narrow, ring, budget);
+		CHECK(narrow <= CHUNK || narrow <= budget / 16, "%ld of %ld", narrow, budget);
+		CHECK(itme_policy_ring(budget, 100 * CHUNK) == ring, "of %ld", budget);
 
 		CHECK(ring >= last && ring <= budget / 2, "%ld of %ld", ring, budget);
 		CHECK(budget < 8 * CHUNK || ring >= 4 * CHUNK, "%ld of %ld", ring, budget);
 		CHECK(ring <= 32 * CHUNK, "%ld of %ld", ring, budget);
 		last = ring;
 	}
-	CHECK(itme_policy_ring(LONG_MAX) == 32 * CHUNK);
-	CHECK(itme_policy_stay_max(0, BUDGET) == BUDGET - itme_policy_ring(BUDGET));
+	CHECK(itme_policy_ring(LONG_MAX, 0) == 32 * CHUNK);
+	CHECK(itme_policy_stay_max(0, BUDGET) == BUDGET - itme_policy_ring(BUDGET, 0));
 	CHECK(itme_policy_stay_max(1, BUDGET) == BUDGET);
 }
 
 static void main_share(void)
 {
-	long share = BUDGET - itme_policy_ring(BUDGET);
+	long share = BUDGET - itme_policy_ring(BUDGET, 0);
 
 	start();
 	CHECK(itme_policy_fits_main(&q, BUDGET, share));

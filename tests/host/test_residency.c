@@ -44,7 +44,7 @@ static struct sim_stats run(struct sim_file *file, const u32 *trace, u32 nr, u64
 
 static long ring_chunks(long dram)
 {
-	return itme_policy_ring(dram * (long)ITME_CHUNK_MAX_PAGES) / (long)ITME_CHUNK_MAX_PAGES;
+	return itme_policy_ring(dram * (long)ITME_CHUNK_MAX_PAGES, 0) / (long)ITME_CHUNK_MAX_PAGES;
 }
 
 /* Passes over a file; the fills of a pass once it has settled. */

@@ -86,10 +86,10 @@ static void shuffle(uint32_t *order, uint32_t piece)
 	free(first);
 }
 
-/* memory for 24 of 64 MiB, of which a ring of 8 */
+/* memory for 24 of 64 MiB, of which a ring of 2 once the plan is trusted */
 TEST_F(order, becomes_a_plan)
 {
-	const uint64_t size = NR * SMALL, stays = 16 * MIB;
+	const uint64_t size = NR * SMALL, stays = 22 * MIB;
 	struct itme_stats s = {}, before;
 	uint32_t order[NR];
 	struct reader r;

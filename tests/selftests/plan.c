@@ -13,7 +13,7 @@
 #define SETTLE	20
 #define STRIDE	7
 #define DRAM_BUDGET (24 * MIB)		/* 30 % of it */
-#define RING	(8 * MIB)		/* of such a budget, see policy.c */
+#define RING	(2 * MIB)		/* of such a budget and a plan, see policy.c */
 #define STAYS	(DRAM_BUDGET - RING)
 
 struct reader {
