@@ -53,7 +53,7 @@ static void heat_put(struct heat *heat)
 	if (!refcount_dec_and_test(&heat->ref))
 		return;
 	if (heat->queued)
-		atomic_dec(&fs->willneeds);
+		itme_hint_end(heat->ino);
 	iput(&heat->ino->vfs);
 	kfree(heat);
 	itme_fs_put(fs);
@@ -139,9 +139,7 @@ int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, bool wa
 		return 0;
 	}
 	heat->queued = !wait;
-	if (!wait && atomic_inc_return(&ino->fs->willneeds) > ITME_HINT_QUEUE) {
-		itme_count(ino, ITME_HINTS_DROPPED, 1);
-		atomic_dec(&ino->fs->willneeds);
+	if (!wait && !itme_hint_begin(ino)) {
 		itme_fs_put(ino->fs);
 		kfree(heat);
 		return 0;

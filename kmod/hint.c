@@ -9,9 +9,6 @@
 
 #include "itme.h"
 
-/* Fills that WILLNEEDs may add to: enough for a drive, few enough for a reader. */
-#define WILLNEED_DEPTH	32
-
 /**
  * struct willneed - a range that is being read in
  * @work: the worker
@@ -53,7 +50,7 @@ static void willneed_work(struct work_struct *work)
 	for (; will->next < will->end; will->next++) {
 		int tier = will->left[ITME_TIER_DRAM] ? ITME_TIER_DRAM : ITME_TIER_CXL;
 
-		wait_event_idle(fs->inflight_wait, atomic_read(&fs->prefetches) < WILLNEED_DEPTH ||
+		wait_event_idle(fs->inflight_wait, atomic_read(&fs->prefetches) < ITME_HINT_DEPTH ||
 				READ_ONCE(fs->stopping));
 		if (!will->left[tier] || READ_ONCE(fs->stopping))
 			break;
@@ -64,16 +61,48 @@ static void willneed_work(struct work_struct *work)
 		cond_resched();
 	}
 	kfree(will);
-	atomic_dec(&fs->willneeds);
+	itme_hint_end(ino);
 	iput(&ino->vfs);
 	itme_fs_put(fs);
 }
 
-/*
+/**
+ * itme_hint_begin - a hint is to be worked on
+ * @ino: file
+ *
+ * Return: false when too many are
+ */
+bool itme_hint_begin(struct itme_inode *ino)
+{
+	if (atomic_inc_return(&ino->fs->willneeds) > ITME_HINT_QUEUE) {
+		atomic_dec(&ino->fs->willneeds);
+		itme_count(ino, ITME_HINTS_DROPPED, 1);
+		return false;
+	}
+	atomic_inc(&ino->hints);
+	return true;
+}
+
+/* It has been. The caller holds the file. */
+void itme_hint_end(struct itme_inode *ino)
+{
+	atomic_dec(&ino->fs->willneeds);
+	/* Who waits for a chunk that is absent waits no longer, see itme_wait(). */
+	if (atomic_dec_and_test(&ino->hints))
+		wake_up_all(&ino->fs->pages_wait);
+}
+
+/**
+ * itme_hint_bound - how much more can a hint bring in?
+ * @ino: file
+ * @tier: memory tier
+ *
  * As many chunks as there is room for now, or what readers may have ahead in the
  * ring, less what is there and waits for its use: the same wish twice is one wish.
+ *
+ * Return: chunks
  */
-static u32 bound(struct itme_inode *ino, int tier)
+u32 itme_hint_bound(struct itme_inode *ino, int tier)
 {
 	const struct itme_queues *q = &ino->fs->queues[tier];
 	long budget = atomic_long_read(&itme_tiers[tier].budget);
@@ -97,13 +126,13 @@ static u32 willneed(struct itme_inode *ino, struct itme_range range, u32 tier)
 	will = kzalloc(sizeof(*will), GFP_KERNEL);
 	if (!will)
 		goto put;
-	if (atomic_inc_return(&fs->willneeds) > ITME_HINT_QUEUE)
-		goto full;
+	if (!itme_hint_begin(ino))
+		goto free;
 	will->next = range.start;
 	will->end = range.start + range.nr;
 	for (u32 t = 0; t < ITME_MEM_TIERS; t++) {
 		if (tier == t || tier == ITME_TIER_ANY)
-			will->left[t] = bound(ino, t);
+			will->left[t] = itme_hint_bound(ino, t);
 		n += will->left[t];
 		most += atomic_long_read(&itme_tiers[t].budget) >> (ino->chunk_shift - PAGE_SHIFT);
 	}
@@ -118,9 +147,7 @@ static u32 willneed(struct itme_inode *ino, struct itme_range range, u32 tier)
 	INIT_WORK(&will->work, willneed_work);
 	queue_work(fs->hint_wq, &will->work);
 	return min3(n, most, (u64)range.nr);
-full:
-	itme_count(ino, ITME_HINTS_DROPPED, 1);
-	atomic_dec(&fs->willneeds);
+free:
 	kfree(will);
 put:
 	itme_fs_put(fs);

@@ -266,6 +266,7 @@ static struct inode *new_object(struct super_block *sb, struct file *lower, cons
 		return ERR_PTR(-ENOMEM);
 	}
 	ino = itme_i(inode);
+	INIT_LIST_HEAD(&ino->prefetches);
 	ino->lower = lower;
 	ino->fs = itme_sb(sb);
 	ino->chunk_shift = ilog2(chunk_size);

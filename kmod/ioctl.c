@@ -25,7 +25,8 @@ static int do_info(struct file *file, void *p)
 	if (!zero(info->reserved, sizeof(info->reserved)))
 		return -EINVAL;
 	*info = (struct itme_info){
-		.features = ITME_FEATURE_IMPORT | ITME_FEATURE_ADVISE | ITME_FEATURE_CXL,
+		.features = ITME_FEATURE_IMPORT | ITME_FEATURE_ADVISE | ITME_FEATURE_CXL |
+			    ITME_FEATURE_PREFETCH | ITME_FEATURE_TRIGGER,
 		.advices = BIT_ULL(ITME_ADVICE_NR) - 1,
 		.chunk_min = 1U << ITME_CHUNK_MIN_SHIFT,
 		.chunk_max = 1U << ITME_CHUNK_MAX_SHIFT,
@@ -217,6 +218,30 @@ static int do_stats(struct file *file, void *p)
 	return 0;
 }
 
+static int do_prefetch(struct file *file, void *p)
+{
+	struct itme_prefetch *arg = p;
+
+	if (is_root(file))
+		return -ENOTTY;
+	if (arg->flags || !zero(arg->reserved, sizeof(arg->reserved)) ||
+	    !arg->count || arg->count > ITME_SPANS_MAX ||
+	    (arg->tier >= ITME_MEM_TIERS && arg->tier != ITME_TIER_ANY))
+		return -EINVAL;
+	return itme_prefetch_open(file, arg);
+}
+
+static int do_wait(struct file *file, void *p)
+{
+	struct itme_wait *arg = p;
+
+	if (is_root(file))
+		return -ENOTTY;
+	if (arg->flags || arg->pad || !zero(arg->reserved, sizeof(arg->reserved)))
+		return -EINVAL;
+	return itme_wait(itme_i(file_inode(file)), arg);
+}
+
 static const struct {
 	unsigned int cmd;
 	int (*fn)(struct file *file, void *arg);
@@ -229,6 +254,8 @@ static const struct {
 	{ ITME_IOC_ADVISE, do_advise },
 	{ ITME_IOC_RESIDENCY, do_residency },
 	{ ITME_IOC_STATS, do_stats },
+	{ ITME_IOC_PREFETCH, do_prefetch },
+	{ ITME_IOC_WAIT, do_wait },
 };
 
 static_assert(sizeof(struct itme_tier_info) <= 256 && sizeof(struct itme_stats) <= 256);

@@ -63,6 +63,8 @@
 #define ITME_MIN_BUDGET		(4 * ITME_CHUNK_MAX_PAGES)
 /* WILLNEEDs and their like that wait for their turn; further ones come to nothing. */
 #define ITME_HINT_QUEUE		256
+/* Fills that these may add to: enough for a drive, few enough for a reader. */
+#define ITME_HINT_DEPTH		32
 
 /**
  * struct itme_tier_mem - nodes and budget of a memory tier
@@ -103,14 +105,15 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @inflight: work items that hold an inode
  * @prefetches: those of them that fill and are not waited for
  * @starving: fills that are waited for and find no room
- * @willneeds: those of them that work on a WILLNEED, or a HOT that nobody waits for
+ * @willneeds: those of them that work on a WILLNEED, a prefetch, or a HOT that nobody
+ *	waits for
  * @inflight_wait: woken when @inflight or @prefetches falls
  * @stopping: no new work; unmount is under way
  * @demand_wq: fills somebody waits for
  * @prefetch_wq: fills nobody waits for
- * @hint_wq: WILLNEEDs, a few at a time
+ * @hint_wq: WILLNEEDs and prefetches, a few at a time
  * @heat_wq: HOTs, which may wait for fills
- * @plan_wq: plans that read ahead
+ * @plan_wq: plans that read ahead, prefetches that have come in
  * @done_wq: completions of reads; never blocked by a fill that waits for room
  * @evict_wq: makes room for the shrinker
  * @evict_work: the worker of @evict_wq
@@ -177,6 +180,8 @@ struct itme_fs {
  * @sources: plans with triggers of which it has a source; written under fs->lock
  * @targets: plans with triggers of which it has a target, under fs->lock
  * @opens: open file descriptions
+ * @hints: those of fs->willneeds that are for this file
+ * @prefetches: of ITME_IOC_PREFETCH, while they are under way; under fs->lock
  * @streams: sequential readers, under fs->lock
  * @counters: since the import
  */
@@ -191,6 +196,8 @@ struct itme_inode {
 	u32 sources;
 	u32 targets;
 	atomic_t opens;
+	atomic_t hints;
+	struct list_head prefetches;
 	struct itme_chunk *chunks;
 	struct file *lower;
 	struct timespec64 lower_mtime;
@@ -272,6 +279,14 @@ int itme_advise(struct itme_inode *ino, struct itme_advise *arg, bool wait);
 int itme_fadvise(struct file *file, loff_t offset, loff_t len, int advice);
 int itme_bring_in(struct itme_inode *ino, u32 idx, int tier);
 bool itme_move_to(struct itme_inode *ino, u32 idx, int tier);
+bool itme_hint_begin(struct itme_inode *ino);
+void itme_hint_end(struct itme_inode *ino);
+u32 itme_hint_bound(struct itme_inode *ino, int tier);
+
+/* prefetch.c */
+int itme_prefetch_open(struct file *file, struct itme_prefetch *arg);
+void itme_prefetch_filled(struct itme_inode *ino, u32 idx);
+int itme_wait(struct itme_inode *ino, struct itme_wait *arg);
 
 /* heat.c */
 int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, bool wait, u64 *done);
@@ -291,6 +306,7 @@ bool itme_queue_spread_main(struct itme_inode *ino, u32 idx);
 struct itme_inode *itme_queue_hold_inode(struct itme_fs *fs, const struct itme_chunk *c);
 bool itme_chunk_fits_main(struct itme_inode *ino, u32 idx);
 bool itme_chunk_set_cold(struct itme_inode *ino, u32 idx);
+void itme_chunk_release(struct itme_inode *ino, u32 idx);
 bool itme_chunk_set_hot(struct itme_inode *ino, u32 idx, int tier);
 int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh);
 bool itme_chunk_unpin(struct itme_inode *ino, u32 idx);

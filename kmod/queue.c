@@ -115,6 +115,19 @@ struct itme_inode *itme_queue_hold_inode(struct itme_fs *fs, const struct itme_c
 	return ino && igrab(&ino->vfs) ? ino : NULL;
 }
 
+static void make_cold(struct itme_inode *ino, struct itme_chunk *c)
+{
+	itme_queue_del(ino, c);
+	c->flags &= ~ITME_C_UNTOUCHED;
+	c->flags |= ITME_C_COLD;
+	if (c->tier == ITME_TIER_DRAM)
+		c->flags |= ITME_C_RING;
+	c->heat = 0;
+	WRITE_ONCE(c->young, 0);
+	itme_queue_add(ino, c);
+	list_move_tail(&c->node, &itme_queue_of(ino->fs, c)->list);
+}
+
 /**
  * itme_chunk_set_cold - first to leave from now on
  * @ino: file
@@ -130,19 +143,35 @@ bool itme_chunk_set_cold(struct itme_inode *ino, u32 idx)
 
 	spin_lock(&fs->lock);
 	ok = c->state == ITME_RESIDENT && !(c->flags & ITME_C_PINNED);
-	if (ok) {
-		itme_queue_del(ino, c);
-		c->flags &= ~ITME_C_UNTOUCHED;
-		c->flags |= ITME_C_COLD;
-		if (c->tier == ITME_TIER_DRAM)
-			c->flags |= ITME_C_RING;
-		c->heat = 0;
-		WRITE_ONCE(c->young, 0);
-		itme_queue_add(ino, c);
-		list_move_tail(&c->node, &itme_queue_of(fs, c)->list);
-	}
+	if (ok)
+		make_cold(ino, c);
 	spin_unlock(&fs->lock);
 	return ok;
+}
+
+/**
+ * itme_chunk_release - a chunk was read in for somebody who has let go of it
+ * @ino: file
+ * @idx: chunk
+ *
+ * First to leave from now on, unless somebody has used it, or a plan has it stay.
+ */
+void itme_chunk_release(struct itme_inode *ino, u32 idx)
+{
+	u8 unused = ITME_C_UNTOUCHED | ITME_C_PREFETCH;
+	u8 kept = ITME_C_HELD | ITME_C_PINNED;
+	struct itme_chunk *c = &ino->chunks[idx];
+	bool released;
+
+	spin_lock(&ino->fs->lock);
+	released = c->state == ITME_RESIDENT && (c->flags & (unused | kept)) == unused && !c->stay;
+	if (released) {
+		c->flags &= ~ITME_C_PREFETCH;
+		make_cold(ino, c);
+	}
+	spin_unlock(&ino->fs->lock);
+	if (released)
+		itme_count(ino, ITME_PREFETCH_WASTED, itme_chunk_bytes(ino, idx));
 }
 
 /**

@@ -222,6 +222,7 @@ void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err
 		itme_plan_missed(ino, idx);
 	}
 	set_state(ino, c, resident ? ITME_RESIDENT : ITME_ABSENT);
+	itme_prefetch_filled(ino, idx);
 	spin_unlock(&fs->lock);
 	wake_waiters(ino, c);
 }

@@ -75,6 +75,10 @@ void itme_event_stage(u32 plan, u32 stage)
 {
 }
 
+void itme_prefetch_filled(struct itme_inode *ino, u32 idx)
+{
+}
+
 void itme_learn_touch(struct itme_inode *ino, u32 idx)
 {
 }

@@ -67,6 +67,13 @@ void itme_triggers_left(struct itme_inode *ino, u32 idx)
 	lockdep_assert_held(&ino->fs->lock);
 }
 
+/* prefetch.c: nobody has asked for any. */
+
+void itme_prefetch_filled(struct itme_inode *ino, u32 idx)
+{
+	lockdep_assert_held(&ino->fs->lock);
+}
+
 /* fill.c */
 
 void world_end_fill(struct itme_inode *ino, u32 idx, bool demand, int tier)

@@ -18,6 +18,8 @@ static void uapi_numbers(struct kunit *test)
 		{ ITME_IOC_ADVISE, 0xc0404945 },
 		{ ITME_IOC_RESIDENCY, 0xc0604946 },
 		{ ITME_IOC_STATS, 0xc0d84947 },
+		{ ITME_IOC_PREFETCH, 0xc0404948 },
+		{ ITME_IOC_WAIT, 0xc0404949 },
 		{ ITME_SUPER_MAGIC, 0x49544d45 },
 		{ ITME_TIER_ANY, 255 },
 		{ ITME_ADVICE_UNPIN, 5 },
@@ -52,6 +54,13 @@ static void uapi_offsets(struct kunit *test)
 		AT(itme_residency, large, 64),
 		AT(itme_stats, read_bytes, 8),
 		AT(itme_stats, hints, 144),
+		AT(itme_stats, hints_dropped, 152),
+		AT(itme_prefetch, count, 8),
+		AT(itme_prefetch, fd, 20),
+		AT(itme_prefetch, done, 24),
+		AT(itme_wait, timeout_ns, 16),
+		AT(itme_wait, done, 32),
+		AT(itme_wait, missing, 40),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++)

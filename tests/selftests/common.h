@@ -122,6 +122,11 @@ uint64_t resident_on(int fd, uint32_t tier, uint64_t off, uint64_t len);
 int stats_all(struct itme_stats *s);
 int stats_file(int fd, struct itme_stats *s);
 int object(int fd, struct itme_object *o);
+/* a descriptor, or -errno */
+int prefetch(int fd, const struct itme_span *spans, uint32_t count, uint32_t tier,
+	     uint64_t *done);
+int prefetch_result(int fd, struct itme_prefetch_result *r);
+int wait_range(int fd, uint64_t off, uint64_t len, int64_t ns, struct itme_wait *w);
 /*
  * The node of the page mapped at @p, or -errno. Touches it, again and again if
  * need be: ITME unmaps what it has now and then, to see whether it is used.

@@ -52,8 +52,9 @@ TEST_F(ioctls, info)
 
 	OPEN(fd);
 	ASSERT_EQ(0, ioctl(fd, ITME_IOC_INFO, &info));
-	EXPECT_EQ(ITME_FEATURE_IMPORT | ITME_FEATURE_ADVISE | ITME_FEATURE_CXL,
-		  info.features & 7);
+	EXPECT_EQ(ITME_FEATURE_IMPORT | ITME_FEATURE_ADVISE | ITME_FEATURE_CXL |
+		  ITME_FEATURE_PREFETCH | ITME_FEATURE_TRIGGER,
+		  info.features & 31);
 	EXPECT_EQ((1ULL << ITME_ADVICE_NR) - 1, info.advices);
 	EXPECT_EQ(64 * KIB, info.chunk_min);
 	EXPECT_EQ(2 * MIB, info.chunk_max);

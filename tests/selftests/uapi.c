@@ -1,8 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The ioctls of itmefs, one function each. */
+#include <assert.h>
 #include <sys/syscall.h>
 
 #include "common.h"
+
+/* 32-bit programs have the same, and nothing is added in between */
+static_assert(sizeof(struct itme_info) == 64, "");
+static_assert(sizeof(struct itme_tier_info) == 208, "");
+static_assert(sizeof(struct itme_import) == 48, "");
+static_assert(sizeof(struct itme_object) == 80, "");
+static_assert(sizeof(struct itme_advise) == 64, "");
+static_assert(sizeof(struct itme_residency) == 96, "");
+static_assert(sizeof(struct itme_stats) == 216, "");
+static_assert(sizeof(struct itme_span) == 16, "");
+static_assert(sizeof(struct itme_prefetch) == 64, "");
+static_assert(sizeof(struct itme_prefetch_result) == 32, "");
+static_assert(sizeof(struct itme_wait) == 64, "");
 
 int tier_get(uint32_t tier, struct itme_tier_info *ti)
 {
@@ -104,6 +118,37 @@ int stats_file(int fd, struct itme_stats *s)
 	memset(s, 0, sizeof(*s));
 	s->flags = ITME_STATS_FILE;
 	return ioctl(fd, ITME_IOC_STATS, s) ? -errno : 0;
+}
+
+int prefetch(int fd, const struct itme_span *spans, uint32_t count, uint32_t tier,
+	     uint64_t *done)
+{
+	struct itme_prefetch p = {
+		.spans = (uintptr_t)spans,
+		.count = count,
+		.tier = tier,
+	};
+
+	if (ioctl(fd, ITME_IOC_PREFETCH, &p))
+		return -errno;
+	if (done)
+		*done = p.done;
+	return p.fd;
+}
+
+int prefetch_result(int fd, struct itme_prefetch_result *r)
+{
+	ssize_t n = read(fd, r, sizeof(*r));
+
+	if (n < 0)
+		return -errno;
+	return n == sizeof(*r) ? 0 : -EIO;
+}
+
+int wait_range(int fd, uint64_t off, uint64_t len, int64_t ns, struct itme_wait *w)
+{
+	*w = (struct itme_wait){ .offset = off, .length = len, .timeout_ns = ns };
+	return ioctl(fd, ITME_IOC_WAIT, w) ? -errno : 0;
 }
 
 int object(int fd, struct itme_object *o)
