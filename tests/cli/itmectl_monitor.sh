@@ -121,7 +121,7 @@ json_is "top: the plan's number of stages" 'd["plans"][0]["stages"]' 80
 refuses "top: too often" 2 "range" top -d 0
 
 # To a terminal: taken over and given back, whatever ends it.
-cat >"$dir/pty.py" <<'PY'
+cat >"$dir/terminal.py" <<'PY'
 import os, pty, select, signal, sys, termios, time
 
 def run(end):
@@ -151,9 +151,25 @@ def run(end):
 run(lambda pid, fd: os.write(fd, b"q"))
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     run(lambda pid, fd: os.kill(pid, number))
+
+def stop_and_go(pid, fd):
+    """Stopped, it has given the terminal back; continued, it takes it again."""
+    os.kill(pid, signal.SIGTSTP)
+    stopped = os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])
+    text = os.read(fd, 65536)
+    lent = termios.tcgetattr(fd)[3] & termios.ICANON
+    os.kill(pid, signal.SIGCONT)
+    while b"\x1b[?1049h" not in text:
+        text += os.read(fd, 65536)
+    again = termios.tcgetattr(fd)[3] & termios.ICANON
+    print(stopped, lent != 0, again == 0)
+    os.write(fd, b"q")
+
+run(stop_and_go)
 PY
-python3 "$dir/pty.py" "$itmectl" >"$dir/out" 2>&1
-is "top on a terminal: q, SIGINT, SIGTERM, SIGHUP" "$(sort "$dir/out" | uniq -c | tr -s ' ')" " 4 True True True True True 0"
+python3 "$dir/terminal.py" "$itmectl" >"$dir/out" 2>&1
+is "top on a terminal: q, SIGINT, SIGTERM, SIGHUP, q" "$(grep -c '^True True True True True 0$' "$dir/out")" 5
+is "top on a terminal: SIGTSTP" "$(grep -v ' 0$' "$dir/out")" "True True True"
 
 # The module goes meanwhile.
 "$itmectl" top -b -d 0.2 >/dev/null 2>"$dir/top.err" &
