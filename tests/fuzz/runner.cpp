@@ -78,6 +78,8 @@ void Runner::reap(int child, Outcome &outcome)
 	if (ended(child, time_limit))
 		return;
 	outcome.timed_out = true;
+	if (verbose_)
+		std::fprintf(stderr, "# killed\n%s", stacks(child).c_str());
 	kill(child, SIGKILL);
 	if (ended(child, death_limit))
 		return;
