@@ -88,6 +88,18 @@ TEST(PlanFile, ManyKeysAreRefusedBeforeTheyTakeTime)
 	EXPECT_TRUE(has(refused(text + "\"file\": \"a\"}]]}"), "more than 64 keys"));
 }
 
+TEST(PlanFile, ManyRangesTakeNoLongerThanTheyAreMany)
+{
+	std::string text = "{\"stages\": [[{\"file\": \"a\"}";
+
+	// With the square of it this would take minutes.
+	for (int i = 0; i < 500'000; i++)
+		text += ",{\"file\":\"a\"}";
+	const auto plan = parse_plan(text + "]]}");
+	ASSERT_TRUE(plan);
+	EXPECT_EQ(plan->stages[0].size(), 500'001U);
+}
+
 TEST(PlanFile, Twice)
 {
 	EXPECT_TRUE(has(refused(R"({"cyclic": true, "cyclic": true})"), "'cyclic' is given twice"));

@@ -19,65 +19,97 @@ namespace
 using Json = nlohmann::ordered_json;
 
 /// Of the file format; what is deeper is none.
-constexpr int depth_max = 8;
+constexpr std::size_t depth_max = 8;
 /// Of one object; it has fewer. The JSON library takes the square of it in time.
 constexpr std::size_t keys_max = 64;
 constexpr std::size_t name_max = 63;
 /// Of one trigger, as the module has it: a message holds that many.
 constexpr std::size_t targets_max = 64;
 
-/// While the text is parsed, what JSON allows and we do not.
-struct BadPlan {
-	std::string why;
-};
-
-/// The parser calls it for each part.
-class Strict
+/// Reads the text without building anything, and stops at what is wrong: where it is no JSON, and
+/// what JSON allows and we do not.
+class Check final : public nlohmann::json_sax<Json>
 {
 public:
-	bool operator()(int depth, nlohmann::detail::parse_event_t event, const Json &part)
-	{
-		using Event = nlohmann::detail::parse_event_t;
+	const std::string &why() const { return why_; }
 
-		if (depth > depth_max)
-			throw BadPlan{fmt::format("more than {} levels", depth_max)};
-		if (event == Event::object_start)
-			keys_.emplace_back();
-		else if (event == Event::object_end)
-			keys_.pop_back();
-		else if (event == Event::key)
-			see_key(part.get<std::string>());
+	bool null() override { return true; }
+
+	bool boolean(bool /*value*/) override { return true; }
+
+	bool number_integer(number_integer_t /*value*/) override { return true; }
+
+	bool number_unsigned(number_unsigned_t /*value*/) override { return true; }
+
+	bool number_float(number_float_t /*value*/, const string_t & /*text*/) override
+	{
 		return true;
 	}
 
-private:
-	void see_key(const std::string &key)
+	bool string(string_t & /*value*/) override { return true; }
+
+	bool binary(binary_t & /*value*/) override { return true; }
+
+	bool start_object(std::size_t /*elements*/) override { return enter(); }
+
+	bool start_array(std::size_t /*elements*/) override { return enter(); }
+
+	bool end_object() override { return leave(); }
+
+	bool end_array() override { return leave(); }
+
+	bool key(string_t &key) override
 	{
 		if (!keys_.back().insert(key).second)
-			throw BadPlan{fmt::format("'{}' is given twice", key)};
-		if (keys_.back().size() > keys_max)
-			throw BadPlan{fmt::format("more than {} keys", keys_max)};
+			return stop(fmt::format("'{}' is given twice", key));
+		return keys_.back().size() <= keys_max ||
+		       stop(fmt::format("more than {} keys", keys_max));
 	}
 
+	bool parse_error(std::size_t /*position*/, const std::string & /*token*/,
+			 const nlohmann::detail::exception &error) override
+	{
+		// "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
+		const std::string_view what = error.what();
+		const auto end = what.find("] ");
+		return stop(
+			std::string(end == std::string_view::npos ? what : what.substr(end + 2)));
+	}
+
+private:
+	bool stop(std::string why)
+	{
+		why_ = std::move(why);
+		return false;
+	}
+
+	bool enter()
+	{
+		if (keys_.size() >= depth_max)
+			return stop(fmt::format("more than {} levels", depth_max));
+		keys_.emplace_back();
+		return true;
+	}
+
+	bool leave()
+	{
+		keys_.pop_back();
+		return true;
+	}
+
+	/// Of each object or array that we are in.
 	std::vector<std::set<std::string>> keys_;
+	std::string why_;
 };
 
 Result<Json> parse_json(std::string_view text)
 {
-	try {
-		Strict strict;
-		return Json::parse(text, [&](int depth, auto event, const Json &part) {
-			return strict(depth, event, part);
-		});
-	} catch (const BadPlan &bad) {
-		return fail(EINVAL, "{}", bad.why);
-	} catch (const Json::exception &error) {
-		// "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
-		const std::string_view what = error.what();
-		const auto end = what.find("] ");
-		return fail(EINVAL, "{}",
-			    end == std::string_view::npos ? what : what.substr(end + 2));
-	}
+	Check check;
+
+	// Not by a callback of parse(): that takes the square of the number of objects in time.
+	if (!Json::sax_parse(text, &check))
+		return fail(EINVAL, "{}", check.why());
+	return Json::parse(text);
 }
 
 /// Keys that are none of ours are errors: most often they are misspelt.
