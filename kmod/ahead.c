@@ -165,14 +165,30 @@ static struct itme_inode *next_of_all(struct itme_fs *fs, u32 *idx, bool *more)
 	return NULL;
 }
 
+static bool begin(struct fill **few, unsigned int *n, struct fill *fill)
+{
+	if (!fill)
+		return false;
+	if (*n == ITME_PLAN_BATCH)
+		for (unsigned int i = 0; i < ITME_PLAN_BATCH; i++)
+			itme_fill_queue(few[i]);
+	if (*n < ITME_PLAN_BATCH)
+		few[*n] = fill;
+	else
+		itme_fill_queue(fill);
+	(*n)++;
+	return true;
+}
+
 /*
- * One that follows its user has one chunk to read each time: that is begun right here.
- * Where there are more, other workers begin those before it, side by side.
+ * Who follows a user has a few chunks to read each time: these are begun right here.
+ * Where there are more, other workers begin them, side by side.
  */
 static void read_ahead(struct itme_fs *fs)
 {
-	struct fill *last = NULL;
+	struct fill *few[ITME_PLAN_BATCH];
 	struct itme_inode *ino;
+	unsigned int n = 0;
 	bool more = false, ok;
 	u32 idx;
 
@@ -182,18 +198,15 @@ static void read_ahead(struct itme_fs *fs)
 		spin_unlock(&fs->lock);
 		ok = true;
 		if (ino) {
-			if (itme_chunk_begin_fill(ino, idx, false, false)) {
-				if (last)
-					itme_fill_queue(last);
-				last = itme_fill_begin(ino, idx, false, ITME_TIER_DRAM);
-				ok = last;
-			}
+			if (itme_chunk_begin_fill(ino, idx, false, false))
+				ok = begin(few, &n, itme_fill_plan(ino, idx));
 			itme_inode_put(ino);
 		}
 		cond_resched();
 	} while (ok && (ino || more) && !READ_ONCE(fs->stopping));
-	if (last)
-		itme_fill_run(last);
+	if (n <= ITME_PLAN_BATCH)
+		for (unsigned int i = 0; i < n; i++)
+			itme_fill_run(few[i]);
 }
 
 void itme_plan_work(struct work_struct *work)
@@ -205,6 +218,7 @@ void itme_plan_work(struct work_struct *work)
 		itme_plan_execute(plan);
 	if (plan->triggers)
 		itme_triggers_work(fs, plan->triggers);
+	itme_fills_done(fs);
 	read_ahead(fs);
 	itme_plan_put(plan);
 	itme_fs_put(fs);

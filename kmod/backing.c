@@ -4,7 +4,7 @@
  *
  * Asynchronous, into folios, as the loop driver does it. Submission may sleep
  * (the lower file system looks up its block map), so it is called from workers;
- * completion comes in any context and is handed to a work item.
+ * completion comes in any context.
  */
 
 #include <linux/bvec.h>
@@ -55,25 +55,18 @@ void itme_backing_close(struct file *lower)
 	fput(lower);
 }
 
-static void read_done_work(struct work_struct *work)
-{
-	struct itme_read *read = container_of(work, struct itme_read, work);
-
-	read->done(read);
-}
-
 static void read_complete(struct kiocb *iocb, long result)
 {
 	struct itme_read *read = container_of(iocb, struct itme_read, iocb);
 
 	read->result = result;
-	queue_work(read->wq, &read->work);
+	read->done(read);
 }
 
 /**
  * itme_backing_read - start to read
  * @lower: file of itme_backing_open()
- * @read: filled in but for @iocb, @iter, @work and @result; belongs to this
+ * @read: filled in but for @iocb, @iter and @result; belongs to this
  *	call until its done() is called
  *
  * The length asked of the lower file is that of the folios: O_DIRECT wants whole
@@ -87,7 +80,6 @@ void itme_backing_read(struct file *lower, struct itme_read *read)
 	for (unsigned int i = 0; i < read->nr; i++)
 		bytes += read->bvec[i].bv_len;
 
-	INIT_WORK(&read->work, read_done_work);
 	iov_iter_bvec(&read->iter, ITER_DEST, read->bvec, read->nr, bytes);
 	init_sync_kiocb(&read->iocb, lower);
 	read->iocb.ki_pos = read->pos;

@@ -7,6 +7,10 @@
  * completion is the end, if nothing is missing then, else the next step follows.
  * With 2 MiB folios that is one run, with fragmented memory a few.
  *
+ * From the completion on, which may be an interrupt, the folios can be used. That the
+ * chunk comes to rest needs a worker. For a plan, whose reads end one by one all the
+ * time, that is who reads ahead for it next, unless somebody waits.
+ *
  * Fills run on workers, also when a task waits: the memory is charged to the
  * root cgroup, not to a container that could not reclaim it, and a task that is
  * killed leaves nothing behind.
@@ -30,6 +34,8 @@
  * struct fill - a chunk being filled
  * @read: the request under way
  * @work: the next step
+ * @done_work: what follows a read
+ * @done: in fs->done
  * @parties: to the request under way: who has submitted it, and its completion. The
  *	last one to be done with it goes on, as file systems look at the kiocb once more
  *	after they have queued it
@@ -37,6 +43,7 @@
  * @idx: chunk
  * @tier: tier the memory comes from
  * @demand: somebody waited for it when it began
+ * @lazy: its end need not be noted at once
  * @placed: @tier is settled
  * @fell_back: @tier is not the one that was wanted
  * @charged: pages charged to @tier and not allocated yet
@@ -51,11 +58,14 @@
 struct fill {
 	struct itme_read read;
 	struct work_struct work;
+	struct work_struct done_work;
+	struct llist_node done;
 	atomic_t parties;
 	struct itme_inode *ino;
 	u32 idx;
 	u8 tier;
 	bool demand;
+	bool lazy;
 	bool placed;
 	bool fell_back;
 	bool small;
@@ -154,6 +164,8 @@ static int charge(struct fill *fill, bool whole)
 	bool starving = false;
 	int err = 0;
 
+	/* What has come to rest may leave. */
+	itme_fills_done(fs);
 	/* Who waits goes first. */
 	if (!fill->demand && atomic_read(&fs->starving))
 		return -EAGAIN;
@@ -378,37 +390,108 @@ static void go_on(struct fill *fill)
 		itme_fill_queue(fill);
 }
 
+/* 0, or -errno; short of what the file had at import is as bad as an error. */
+static int read_error(const struct itme_read *read)
+{
+	if (read->result < 0)
+		return read->result;
+	return read->result < (long)read->len ? -EIO : 0;
+}
+
+/* A read is done: what needs process context. */
+static void note_read(struct fill *fill)
+{
+	struct itme_read *read = &fill->read;
+	struct itme_inode *ino = fill->ino;
+
+	itme_count(ino, ITME_READS, 1);
+	fill->err = read_error(read);
+	if (fill->err) {
+		itme_count(ino, ITME_IO_ERRORS, 1);
+		itme_event_io_error(ino, fill->idx, fill->err);
+		end_run(fill, false);
+	} else {
+		fill->bytes += read->len;
+		itme_count(ino, ITME_READ_BYTES, read->len);
+	}
+	if (atomic_dec_and_test(&fill->parties))
+		go_on(fill);
+}
+
+static void done_work(struct work_struct *work)
+{
+	note_read(container_of(work, struct fill, done_work));
+}
+
+/**
+ * itme_fills_done - see to reads of plans that are done
+ * @fs: file system, held
+ */
+void itme_fills_done(struct itme_fs *fs)
+{
+	struct llist_node *list = llist_del_all(&fs->done);
+	struct fill *fill, *next;
+
+	llist_for_each_entry_safe(fill, next, llist_reverse_order(list), done)
+		note_read(fill);
+}
+
+void itme_fills_done_work(struct work_struct *work)
+{
+	itme_fills_done(container_of(to_delayed_work(work), struct itme_fs, done_work));
+}
+
+/* Somebody waits: do not leave reads that are done to who reads ahead next. */
+void itme_fills_hasten(struct itme_fs *fs)
+{
+	if (!llist_empty(&fs->done))
+		mod_delayed_work(fs->done_wq, &fs->done_work, 0);
+}
+
+/* Beyond the end of the file a page reads as zeroes. */
+static void zero_tail(struct fill *fill)
+{
+	size_t done = 0;
+
+	for (unsigned int i = 0; i < fill->read.nr; i++) {
+		struct bio_vec *bv = &fill->bvec[i];
+		size_t len = fill->read.len;
+
+		if (done + bv->bv_len > len)
+			folio_zero_segment(page_folio(bv->bv_page), len > done ? len - done : 0,
+					   bv->bv_len);
+		done += bv->bv_len;
+	}
+}
+
+/* In any context. */
 static void read_done(struct itme_read *read)
 {
 	struct fill *fill = container_of(read, struct fill, read);
-	struct itme_inode *ino = fill->ino;
-	size_t done = 0;
-	int err = 0;
+	struct itme_fs *fs = fill->ino->fs;
 
-	itme_count(ino, ITME_READS, 1);
-	if (read->result < 0 || read->result < read->len) {
-		/* Short of what the file had at import is as bad as an error. */
-		err = read->result < 0 ? read->result : -EIO;
-		itme_count(ino, ITME_IO_ERRORS, 1);
-		itme_event_io_error(ino, fill->idx, err);
-		goto out;
+	if (!read_error(read)) {
+		zero_tail(fill);
+		end_run(fill, true);
 	}
-	fill->bytes += read->len;
-	itme_count(ino, ITME_READ_BYTES, read->len);
-	for (unsigned int i = 0; i < read->nr; i++) {
-		struct bio_vec *bv = &fill->bvec[i];
-
-		/* Beyond the end of the file a page reads as zeroes. */
-		if (done + bv->bv_len > read->len)
-			folio_zero_segment(page_folio(bv->bv_page),
-					   read->len > done ? read->len - done : 0, bv->bv_len);
-		done += bv->bv_len;
+	if (!fill->lazy) {
+		queue_work(fs->done_wq, &fill->done_work);
+		return;
 	}
-out:
-	end_run(fill, !err);
-	fill->err = err;
-	if (atomic_dec_and_test(&fill->parties))
-		go_on(fill);
+	/* Once it is in the list, unmount waits for us by RCU only. */
+	rcu_read_lock();
+	llist_add(&fill->done, &fs->done);
+	/*
+	 * A full barrier is in llist_add(): who waits is seen here, or sees it; pairs with
+	 * the one in itme_chunk_wait(). Who waits for room or for others to end, and is not
+	 * seen, waits a jiffy longer.
+	 */
+	if (atomic_read(&fs->waiters) || waitqueue_active(&fs->inflight_wait) ||
+	    waitqueue_active(&fs->pages_wait))
+		mod_delayed_work(fs->done_wq, &fs->done_work, 0);
+	else
+		queue_delayed_work(fs->done_wq, &fs->done_work, 1);
+	rcu_read_unlock();
 }
 
 static void start_read(struct fill *fill, pgoff_t first, pgoff_t next, unsigned int nr)
@@ -416,7 +499,6 @@ static void start_read(struct fill *fill, pgoff_t first, pgoff_t next, unsigned 
 	struct itme_inode *ino = fill->ino;
 	struct itme_read *read = &fill->read;
 
-	read->wq = ino->fs->done_wq;
 	read->done = read_done;
 	read->bvec = fill->bvec;
 	read->nr = nr;
@@ -533,6 +615,7 @@ struct fill *itme_fill_begin(struct itme_inode *ino, u32 idx, bool demand, int t
 	fill->idx = idx;
 	fill->tier = tier;
 	fill->demand = demand;
+	fill->lazy = false;
 	fill->placed = false;
 	fill->small = false;
 	fill->fell_back = false;
@@ -543,6 +626,17 @@ struct fill *itme_fill_begin(struct itme_inode *ino, u32 idx, bool demand, int t
 	fill->started = ktime_get_ns();
 	fill->bytes = 0;
 	INIT_WORK(&fill->work, fill_work);
+	INIT_WORK(&fill->done_work, done_work);
+	return fill;
+}
+
+/* For a plan, see itme_fills_done(). */
+struct fill *itme_fill_plan(struct itme_inode *ino, u32 idx)
+{
+	struct fill *fill = itme_fill_begin(ino, idx, false, ITME_TIER_DRAM);
+
+	if (fill)
+		fill->lazy = true;
 	return fill;
 }
 

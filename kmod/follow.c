@@ -83,6 +83,18 @@ static void judge(struct itme_plan *plan, bool fits)
 	}
 }
 
+/*
+ * Is it time to read ahead? A few chunks at a time, while others are on their way: to
+ * wake a worker costs as much as to begin a read.
+ */
+static bool is_time(const struct itme_plan *plan, const struct itme_cursor *c)
+{
+	long chunk = max(1L, plan->chunk);
+	long batch = clamp(itme_chunk_ring(plan->fs) / (4 * chunk), 1L, (long)ITME_PLAN_BATCH);
+
+	return c->lead < 2 * batch || itme_chunk_issue_room(plan->fs) >= batch * chunk;
+}
+
 /**
  * itme_plan_touch - a chunk is used for the first time since it was read
  * @ino: file
@@ -129,7 +141,8 @@ bool itme_plan_touch(struct itme_inode *ino, u32 idx)
 			continue;
 		if (fit == ITME_FIT_EXPECTED)
 			moved(plan, c, from[c - plan->cursors.cursor]);
-		itme_plan_kick(plan);
+		if (is_time(plan, c))
+			itme_plan_kick(plan);
 		followed = true;
 	}
 	if (!trusted)

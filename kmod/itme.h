@@ -38,6 +38,7 @@
 #include <linux/atomic.h>
 #include <linux/fs.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
@@ -115,6 +116,9 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @heat_wq: HOTs, which may wait for fills
  * @plan_wq: plans that read ahead, prefetches that have come in
  * @done_wq: completions of reads; never blocked by a fill that waits for room
+ * @done: reads of plans that are done; who reads ahead next sees to them
+ * @done_work: or this does, a little later
+ * @waiters: tasks that wait for chunks to come to rest
  * @evict_wq: makes room for the shrinker
  * @evict_work: the worker of @evict_wq
  * @evict_want: pages it was asked for
@@ -153,6 +157,9 @@ struct itme_fs {
 	struct workqueue_struct *heat_wq;
 	struct workqueue_struct *plan_wq;
 	struct workqueue_struct *done_wq;
+	struct llist_head done;
+	struct delayed_work done_work;
+	atomic_t waiters;
 	struct workqueue_struct *evict_wq;
 	struct work_struct evict_work;
 	atomic_long_t evict_want;
@@ -332,6 +339,7 @@ int itme_chunk_error(struct itme_inode *ino, u32 idx);
 bool itme_chunk_kept(const struct itme_inode *ino, u32 idx);
 bool itme_chunk_untouched(const struct itme_inode *ino, u32 idx);
 void itme_chunk_young(struct itme_inode *ino, u32 idx);
+long itme_chunk_ring(struct itme_fs *fs);
 long itme_chunk_issue_room(struct itme_fs *fs);
 void itme_chunk_give_up(struct itme_inode *ino, u32 idx);
 struct itme_range itme_chunk_touch(struct itme_inode *ino, u32 idx, bool random);
@@ -345,8 +353,12 @@ struct fill;
 int itme_fill_init(void);
 void itme_fill_exit(void);
 struct fill *itme_fill_begin(struct itme_inode *ino, u32 idx, bool demand, int tier);
+struct fill *itme_fill_plan(struct itme_inode *ino, u32 idx);
 void itme_fill_queue(struct fill *fill);
 void itme_fill_run(struct fill *fill);
+void itme_fills_done(struct itme_fs *fs);
+void itme_fills_done_work(struct work_struct *work);
+void itme_fills_hasten(struct itme_fs *fs);
 bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier);
 void itme_prefetch(struct itme_inode *ino, struct itme_range range);
 
@@ -381,9 +393,7 @@ int itme_make_room(struct itme_fs *fs, int tier, long pages);
  * struct itme_read - one read of the lower file into folios
  * @iocb: the request
  * @iter: where to
- * @work: runs @done in process context
- * @wq: on this queue
- * @done: called once, whatever happens
+ * @done: called once, whatever happens, in any context
  * @bvec: the folios, @nr of them
  * @nr: number of @bvec
  * @pos: offset in the lower file, bytes
@@ -393,8 +403,6 @@ int itme_make_room(struct itme_fs *fs, int tier, long pages);
 struct itme_read {
 	struct kiocb iocb;
 	struct iov_iter iter;
-	struct work_struct work;
-	struct workqueue_struct *wq;
 	void (*done)(struct itme_read *read);
 	struct bio_vec *bvec;
 	unsigned int nr;

@@ -30,6 +30,8 @@ struct itme_triggers;
 #define ITME_PLAN_NAME_MAX	63
 /* As large as somebody asks for: it is no news if there is no memory for it. */
 #define ITME_PLAN_GFP		(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
+/* Chunks to be read that are worth a worker's while, at most. */
+#define ITME_PLAN_BATCH		4
 /* Chunks looked at with fs->lock held. */
 #define ITME_LOOK_MAX		256U
 

@@ -376,10 +376,15 @@ struct itme_inode *itme_chunk_begin_colder(struct itme_fs *fs, int tier, u32 int
 int itme_chunk_wait(struct itme_inode *ino, u32 idx)
 {
 	struct itme_chunk *c = &ino->chunks[idx];
+	int err;
 
-	if (wait_var_event_killable(&c->state, !itme_in_transit(READ_ONCE(c->state))))
-		return -EINTR;
-	return 0;
+	atomic_inc(&ino->fs->waiters);
+	/* Either a read that is done sees us, or we it; pairs with llist_add() in fill.c. */
+	smp_mb__after_atomic();
+	itme_fills_hasten(ino->fs);
+	err = wait_var_event_killable(&c->state, !itme_in_transit(READ_ONCE(c->state)));
+	atomic_dec(&ino->fs->waiters);
+	return err ? -EINTR : 0;
 }
 
 /**
@@ -423,7 +428,8 @@ void itme_chunk_young(struct itme_inode *ino, u32 idx)
 	WRITE_ONCE(c->young, 1);
 }
 
-static long ring(struct itme_fs *fs)
+/* Room for what passes through DRAM, pages. */
+long itme_chunk_ring(struct itme_fs *fs)
 {
 	return itme_policy_ring(atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget),
 				fs->queues[ITME_TIER_DRAM].planned);
@@ -431,7 +437,7 @@ static long ring(struct itme_fs *fs)
 
 static u32 max_window(struct itme_inode *ino)
 {
-	unsigned long pages = max(ring(ino->fs), itme_tier_room(ITME_TIER_DRAM)) / 2;
+	unsigned long pages = max(itme_chunk_ring(ino->fs), itme_tier_room(ITME_TIER_DRAM)) / 2;
 	unsigned long bytes = min(pages << PAGE_SHIFT, WINDOW_BYTES);
 
 	return max(1UL, bytes >> ino->chunk_shift);
@@ -454,7 +460,7 @@ long itme_chunk_issue_room(struct itme_fs *fs)
 	long room = itme_tier_room(ITME_TIER_DRAM) - fs->asked;
 
 	lockdep_assert_held(&fs->lock);
-	return max(ring(fs) - 2 * ahead, room) / 2;
+	return max(itme_chunk_ring(fs) - 2 * ahead, room) / 2;
 }
 
 /**

@@ -191,6 +191,9 @@ static void free_fs(struct itme_fs *fs)
 	if (fs->plan_wq)
 		destroy_workqueue(fs->plan_wq);
 	itme_learn_stop(fs);
+	/* Completions that have had their read noted by somebody else already. */
+	synchronize_rcu();
+	cancel_delayed_work_sync(&fs->done_work);
 	if (fs->done_wq)
 		destroy_workqueue(fs->done_wq);
 	xa_destroy(&fs->objects);
@@ -209,6 +212,8 @@ static struct itme_fs *alloc_fs(void)
 	init_waitqueue_head(&fs->inflight_wait);
 	INIT_LIST_HEAD(&fs->plans);
 	INIT_LIST_HEAD(&fs->triggers);
+	init_llist_head(&fs->done);
+	INIT_DELAYED_WORK(&fs->done_work, itme_fills_done_work);
 	xa_init_flags(&fs->objects, XA_FLAGS_ALLOC1);
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		INIT_LIST_HEAD(&fs->queues[tier].main.list);

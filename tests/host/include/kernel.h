@@ -26,6 +26,7 @@
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
 #define smp_mb()		__sync_synchronize()
+#define smp_mb__after_atomic()	__sync_synchronize()
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
 #define DIV_ROUND_UP_ULL(n, d)	DIV_ROUND_UP((unsigned long long)(n), d)
 #define min(a, b)		({ __auto_type _a = (a); __auto_type _b = (b); _a < _b ? _a : _b; })
@@ -84,6 +85,7 @@ typedef struct { unsigned long bits; } nodemask_t;
 struct workqueue_struct;
 struct work_struct { void (*func)(struct work_struct *work); };
 struct delayed_work { int unused; };
+struct llist_head { int unused; };
 struct timespec64 { s64 tv_sec; long tv_nsec; };
 struct kiocb { int unused; };
 struct iov_iter { int unused; };
