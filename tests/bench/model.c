@@ -4,12 +4,13 @@
  * in each pass, by loads, and each layer is computed with for a while.
  *
  *   itme-bench model -n NAME -f FILE -d DISK -m STORE [-L LAYERS] [-l LAYER_BYTES]
- *                    [-t PIECE_BYTES] [-c NS] [-s STRIDE] [-p PASSES] [-x] [-z] [-w] [-P]
+ *                    [-t PIECE_BYTES] [-c NS] [-s STRIDE] [-p PASSES] [-e EXPERTS]
+ *                    [-x] [-z] [-w] [-P]
  *
  * STORE: mmap, willneed (mmap, and a thread that asks for the next layer), anon
  * (anonymous memory), dbuf (two buffers of a layer, read O_DIRECT). -x shuffles
- * layers and pieces, -z takes pieces at random (Zipf), -w waits instead of
- * computing, -P sets a plan first.
+ * layers and pieces, -z takes pieces at random (Zipf), -e experts (some more often
+ * than others), -w waits instead of computing, -P sets a plan first.
  *
  * Of each pass is printed: its time, CPU time of the thread, what the drive read and
  * wrote, major faults, ITME's counters. Computing is a loop of counted instructions,
@@ -191,7 +192,7 @@ static void run_pass(const struct model *m, const struct store *store)
 	const char *base = weights;
 
 	for (uint64_t i = 0; i < m->nr_pieces; i++) {
-		if (store->layer && !m->zipf && !(i % per_layer))
+		if (store->layer && !(i % per_layer))
 			base = store->layer(m, i / per_layer);
 		use(m, base + m->order[i], m->piece);
 	}
@@ -204,7 +205,7 @@ static void pass(struct model *m, const struct store *store, uint64_t n)
 	struct rusage ru, ru2;
 	bool itme;
 
-	if (m->zipf)
+	if (m->zipf || m->experts)
 		model_order(m, n);
 	itme = itme_counters(weights_fd, &before);
 	drive_bytes(m, disk);
@@ -257,7 +258,7 @@ int job_model(int argc, char **argv)
 	bool plan = false;
 	int c;
 
-	while ((c = getopt(argc, argv, "n:f:d:m:L:l:t:c:s:p:xzwP")) != -1) {
+	while ((c = getopt(argc, argv, "n:f:d:m:L:l:t:c:s:p:e:xzwP")) != -1) {
 		switch (c) {
 		case 'n':
 			m->name = optarg;
@@ -289,6 +290,9 @@ int job_model(int argc, char **argv)
 		case 'p':
 			m->passes = size_arg(optarg);
 			break;
+		case 'e':
+			m->experts = size_arg(optarg);
+			break;
 		case 'x':
 			m->shuffle = true;
 			break;
@@ -306,7 +310,8 @@ int job_model(int argc, char **argv)
 		}
 	}
 	if (!m->name || !m->path || !m->disk || !m->layers || !m->piece || !m->stride ||
-	    m->layer % m->piece)
+	    m->layer % m->piece || (store->layer && (m->zipf || m->experts)) ||
+	    (m->experts && (m->experts < 2 || !model_blocks(m))))
 		return 2;
 	run(m, store, plan);
 	return 0;

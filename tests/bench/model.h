@@ -18,6 +18,8 @@
  * @piece: bytes of what is used in file order, a tensor; those of a layer, and the
  *	layers, are shuffled if @shuffle
  * @zipf: no layers: pieces at random, as many a pass as there are
+ * @experts: of each block of layers of a mixture of experts, 0 if it is none. A piece
+ *	is then a slice, that of one expert, of one of MODEL_SLICES tensors of a block
  * @compute_ns: a layer
  * @elsewhere: computed with on no CPU of ours
  * @stride: bytes between two loads
@@ -29,7 +31,7 @@ struct model {
 	const char *name;
 	const char *path;
 	const char *disk;
-	uint64_t layers, layer, piece, compute_ns, stride, passes;
+	uint64_t layers, layer, piece, compute_ns, stride, passes, experts;
 	bool shuffle, zipf, elsewhere;
 	uint64_t *order;
 	uint64_t nr_pieces;
@@ -38,6 +40,21 @@ struct model {
 static inline uint64_t model_size(const struct model *m)
 {
 	return m->layers * m->layer;
+}
+
+/* gate, up, and down, which are used in that order */
+#define MODEL_SLICES	3
+
+static inline uint64_t model_blocks(const struct model *m)
+{
+	return model_size(m) / m->piece / (MODEL_SLICES * m->experts);
+}
+
+/* As in a GGUF: the slices of all experts of a tensor one after the other. */
+static inline uint64_t model_slice(const struct model *m, uint64_t block, uint64_t expert,
+				   uint64_t slice)
+{
+	return ((block * MODEL_SLICES + slice) * m->experts + expert) * m->piece;
 }
 
 void model_order(struct model *m, uint64_t pass);

@@ -35,8 +35,7 @@ NOTES = """\
 it too. Drive: 40 us, then {slow} or {fast} MB/s, moving no data (as DMA). io is a layer's time at the drive.
 Memory: ITME's DRAM budget, ring included; the others a cgroup with as much, and 4 MiB for the process itself (ITME's
 process and page tables are not counted); all in DRAM and double buffer (2 layers) are bounds, not limited. stall: over
-the same pass all in DRAM. Steady: passes from the third on. MIN: Belady's, of all the budget. MoE is left out: there
-are no triggers yet."""
+the same pass all in DRAM. Steady: passes from the third on. MIN: Belady's, of all the budget."""
 
 
 def build(opt):
@@ -86,7 +85,7 @@ def measure(opt, rows):
     first = guest(opt, "first", rows)
     if first is None or opt.once:
         return first, []
-    again = [r for r in rows if r.again]
+    again = [r for r in rows if r.again or opt.check]
     second = guest(opt, "second", again) if again else None
     if again and second is None:
         return None, []
@@ -98,6 +97,7 @@ def main():
     p.add_argument("--json", metavar="FILE", help="the figures and all passes as JSON too")
     p.add_argument("--strict", action="store_true", help="exit code 1 if a target was missed")
     p.add_argument("--once", action="store_true", help="no second guest")
+    p.add_argument("--check", action="store_true", help="all rows in the second guest, not only some")
     p.add_argument("--rows", metavar="WORD", action="append", help="only rows whose name contains it, and their passes")
     p.add_argument("--trace", action="store_true", help="trace events too, one file a row in the results; it costs time")
     p.add_argument("--append", metavar="PARAM", action="append", default=[], help="more kernel parameters")

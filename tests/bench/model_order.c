@@ -44,32 +44,76 @@ static void by_layers(struct model *m)
 	free(layers);
 }
 
-/* The nth most used piece is used 1/n as often as the first one (Zipf's law). */
+/* Below @nr; the nth is as likely as 1/n of the first (Zipf's law). */
+static uint64_t draw(uint64_t nr)
+{
+	static double *sum;
+	static uint64_t of;
+	uint64_t low = 0, high = nr;
+	double x;
+
+	if (of != nr) {
+		free(sum);
+		sum = calloc(nr + 1, sizeof(*sum));
+		if (!sum)
+			die("no memory");
+		for (uint64_t i = 0; i < nr; i++)
+			sum[i + 1] = sum[i] + 1.0 / (i + 1);
+		of = nr;
+	}
+	x = random_below(1U << 31) / (double)(1U << 31) * sum[nr];
+	while (high - low > 1) {
+		uint64_t mid = (low + high) / 2;
+
+		if (sum[mid] <= x)
+			low = mid;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 static void by_zipf(struct model *m, uint64_t pass)
 {
 	uint64_t *places = numbers(m->nr_pieces, true);
-	double *sum = calloc(m->nr_pieces + 1, sizeof(*sum));
 
-	if (!sum)
-		die("no memory");
 	seed += pass;
 	for (uint64_t i = 0; i < m->nr_pieces; i++)
-		sum[i + 1] = sum[i] + 1.0 / (i + 1);
-	for (uint64_t i = 0; i < m->nr_pieces; i++) {
-		double x = random_below(1U << 31) / (double)(1U << 31) * sum[m->nr_pieces];
-		uint64_t low = 0, high = m->nr_pieces;
+		m->order[i] = places[draw(m->nr_pieces)] * m->piece;
+	free(places);
+}
 
-		while (high - low > 1) {
-			uint64_t mid = (low + high) / 2;
+/*
+ * Two experts of each block a token, of which some are used more than others, in each
+ * block others (Zipf's law); as many tokens as about use as much as there is.
+ */
+static void by_experts(struct model *m, uint64_t pass)
+{
+	uint64_t blocks = model_blocks(m), each = 2 * MODEL_SLICES;
+	uint64_t tokens = m->nr_pieces / (blocks * each), n = 0;
+	uint64_t **places = calloc(blocks, sizeof(*places));
 
-			if (sum[mid] <= x)
-				low = mid;
-			else
-				high = mid;
+	if (!places)
+		die("no memory");
+	for (uint64_t block = 0; block < blocks; block++)
+		places[block] = numbers(m->experts, true);
+	seed += pass;
+	for (uint64_t i = 0; i < tokens * blocks; i++) {
+		uint64_t first = m->experts, expert;
+
+		for (int k = 0; k < 2; k++) {
+			do
+				expert = draw(m->experts);
+			while (expert == first);
+			first = expert;
+			for (uint64_t slice = 0; slice < MODEL_SLICES; slice++)
+				m->order[n++] = model_slice(m, i % blocks,
+							    places[i % blocks][expert], slice);
 		}
-		m->order[i] = places[low] * m->piece;
 	}
-	free(sum);
+	m->nr_pieces = n;
+	for (uint64_t block = 0; block < blocks; block++)
+		free(places[block]);
 	free(places);
 }
 
@@ -82,7 +126,9 @@ void model_order(struct model *m, uint64_t pass)
 		m->order = calloc(m->nr_pieces, sizeof(*m->order));
 	if (!m->order)
 		die("no memory");
-	if (m->zipf)
+	if (m->experts)
+		by_experts(m, pass);
+	else if (m->zipf)
 		by_zipf(m, pass);
 	else
 		by_layers(m);

@@ -38,7 +38,7 @@ class Scenario:
     mbps: int
     compute: float      # of the time of I/O
     options: str = ""
-    chunk: str = "256K"
+    chunk: str = "512K"
     again: tuple = ()
 
     def row(self, name, store, what, passes, chunk=None, options=""):
@@ -66,8 +66,8 @@ class Scenario:
     def itme(self):
         return [self.row("learned", "itme", "ITME, no hint", 6), self.row("planned", "itme", "ITME, planned", 4, None, "-P")]
 
-    def itme_2m(self):
-        return [self.row("learned2m", "itme", "ITME, no hint, chunks of 2 MiB", 6, "2M"),
+    def itme_chunks(self):
+        return [self.row("planned256k", "itme", "ITME, planned, chunks of 256 KiB", 4, "256K", "-P"),
                 self.row("planned2m", "itme", "ITME, planned, chunks of 2 MiB", 4, "2M", "-P")]
 
 
@@ -79,11 +79,13 @@ def elsewhere(scenario):
 WIDE = Scenario("wide", 60, SLOW, 1, again=("dram", "dbuf", "ext4", "learned", "planned"))
 RING = Scenario("ring", 8, SLOW, 1, again=("learned", "planned"))
 FASTER = Scenario("fast", 60, FAST, 1)
-BOUND = Scenario("bound", 50, SLOW, 0.25, again=("swap3", "planned"))
+BOUND = Scenario("bound", 50, SLOW, 0.25, again=("swap5", "planned"))
 ORDER = Scenario("order", 50, SLOW, 0.25, options="-x")
+# 16 experts a block, of three slices of 256 KiB each; two of them a token.
+MOE = Scenario("moe", 50, SLOW, 1, options="-e 16 -t 256K", chunk="256K", again=("triggers",))
 # Without compute: what an access costs.
-ZIPF4K = Scenario("zipf4k", 50, SLOW, 0, options="-z -t 4K", chunk="64K", again=("learned",))
-ZIPF256K = Scenario("zipf256k", 50, SLOW, 0, options="-z -t 256K")
+ZIPF4K = Scenario("zipf4k", 50, SLOW, 0, options="-z -t 4K", chunk="64K")
+ZIPF256K = Scenario("zipf256k", 50, SLOW, 0, options="-z -t 256K", chunk="256K", again=("learned",))
 
 
 def rows():
@@ -92,7 +94,7 @@ def rows():
     yield from WIDE.ext4()
     yield WIDE.willneed()
     yield from WIDE.itme()
-    yield from WIDE.itme_2m()
+    yield from WIDE.itme_chunks()
     yield RING.dbuf()
     yield from RING.itme()
     yield BOUND.dram()
@@ -101,24 +103,30 @@ def rows():
     yield BOUND.willneed()
     yield from BOUND.swap()
     yield from BOUND.itme()
-    yield from BOUND.itme_2m()
     yield FASTER.dram()
     yield FASTER.dbuf()
     yield from FASTER.ext4()
+    yield from FASTER.swap()
     yield from FASTER.itme()
     for scenario in (WIDE, RING, FASTER):
         other = elsewhere(scenario)
         yield other.dram()
         yield other.dbuf()
-        yield from other.ext4()
+        if scenario is not RING:
+            yield from other.ext4()
         yield from other.itme()
     yield ORDER.dbuf()
     yield from ORDER.ext4()
     yield from ORDER.itme()
+    yield MOE.dram()
+    yield from MOE.ext4()
+    yield MOE.row("recency", "itme", "ITME, by recency alone", 4)
+    yield MOE.row("triggers", "itme", "ITME, triggers", 4, None, "-P")
     for scenario in (ZIPF4K, ZIPF256K):
-        yield from scenario.ext4()
-        yield scenario.itme()[0]
-    yield ZIPF4K.row("learned256k", "itme", "ITME, no hint, chunks of 256 KiB", 4, "256K")
+        for name, store, what in (("ext4", "ext4", "ext4 mmap"), ("ext4-lru", "ext4-lru", "ext4 mmap, MGLRU off"),
+                                  ("learned", "itme", "ITME, no hint")):
+            yield scenario.row(name, store, what, 3)
+    yield ZIPF4K.row("learned256k", "itme", "ITME, no hint, chunks of 256 KiB", 3, "256K")
 
 
 ROWS = list(rows())

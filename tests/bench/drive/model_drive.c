@@ -131,6 +131,7 @@ static int __init mdrive_init(void)
 	d->tags.ops = &mq_ops;
 	d->tags.nr_hw_queues = 1;
 	d->tags.queue_depth = QUEUE_DEPTH;
+	d->tags.flags = BLK_MQ_F_SHOULD_MERGE | BLK_MQ_F_NO_SCHED_BY_DEFAULT;
 	d->tags.numa_node = NUMA_NO_NODE;
 	d->tags.cmd_size = sizeof(struct mdrive_cmd);
 	err = blk_mq_alloc_tag_set(&d->tags);
