@@ -401,18 +401,13 @@ static int read_error(const struct itme_read *read)
 /* A read is done: what needs process context. */
 static void note_read(struct fill *fill)
 {
-	struct itme_read *read = &fill->read;
 	struct itme_inode *ino = fill->ino;
 
-	itme_count(ino, ITME_READS, 1);
-	fill->err = read_error(read);
+	fill->err = read_error(&fill->read);
 	if (fill->err) {
 		itme_count(ino, ITME_IO_ERRORS, 1);
 		itme_event_io_error(ino, fill->idx, fill->err);
 		end_run(fill, false);
-	} else {
-		fill->bytes += read->len;
-		itme_count(ino, ITME_READ_BYTES, read->len);
 	}
 	if (atomic_dec_and_test(&fill->parties))
 		go_on(fill);
@@ -470,7 +465,11 @@ static void read_done(struct itme_read *read)
 	struct fill *fill = container_of(read, struct fill, read);
 	struct itme_fs *fs = fill->ino->fs;
 
+	/* Before anybody can use it, so that he finds it counted. */
+	itme_count(fill->ino, ITME_READS, 1);
 	if (!read_error(read)) {
+		fill->bytes += read->len;
+		itme_count(fill->ino, ITME_READ_BYTES, read->len);
 		zero_tail(fill);
 		end_run(fill, true);
 	}
