@@ -113,7 +113,8 @@ TEST_F(order, becomes_a_plan)
 	/* what does not stay, and what the ring holds of it */
 	EXPECT_GE((size - stays) * 105 / 100, s.read_bytes);
 	EXPECT_LE(size - 24 * MIB, s.read_bytes);
-	EXPECT_GE(s.read_bytes / 10, s.demand_bytes);
+	/* who does nothing but read is as fast as the drive, and at times ahead of the ring */
+	EXPECT_GE(s.read_bytes / 4, s.demand_bytes);
 	EXPECT_GE(s.read_bytes / 50, s.prefetch_wasted_bytes);
 }
 
@@ -158,7 +159,7 @@ TEST_F(learn, another_order)
 			       pass, (unsigned long long)s.read_bytes / 1024,
 			       (unsigned long long)s.demand_bytes / 1024);
 		}
-		EXPECT_GE(s.read_bytes / 10, s.demand_bytes);
+		EXPECT_GE(s.read_bytes / 4, s.demand_bytes);
 	}
 }
 
