@@ -485,8 +485,8 @@ static void read_done(struct itme_read *read)
 	 * the one in itme_chunk_wait(). Who waits for room or for others to end, and is not
 	 * seen, waits a jiffy longer.
 	 */
-	if (atomic_read(&fs->waiters) || waitqueue_active(&fs->inflight_wait) ||
-	    waitqueue_active(&fs->pages_wait))
+	if (atomic_read(&fs->waiters) || wq_has_sleeper(&fs->inflight_wait) ||
+	    wq_has_sleeper(&fs->pages_wait))
 		mod_delayed_work(fs->done_wq, &fs->done_work, 0);
 	else
 		queue_delayed_work(fs->done_wq, &fs->done_work, 1);

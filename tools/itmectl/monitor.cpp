@@ -37,6 +37,7 @@ itme::Result<std::set<std::uint8_t>> parse_filter(const std::vector<std::string>
 				     [&](const auto &entry) { return entry.second == word; });
 		if (at == itme::event_names.end()) {
 			std::vector<std::string_view> names;
+			names.reserve(itme::event_names.size());
 			for (const auto &[command, name] : itme::event_names)
 				names.push_back(name);
 			return itme::fail(EINVAL, "'{}' is not an event; they are {}", word,
@@ -138,8 +139,7 @@ private:
 /// Without a mount there are none, which is no reason not to listen.
 EventNames names_of(const std::shared_ptr<itme::Family> &family)
 {
-	return EventNames(
-		[family] {
+	return {[family] {
 			std::map<std::uint32_t, std::string> names;
 			if (const auto objects = family->objects())
 				for (const auto &object : *objects)
@@ -152,7 +152,7 @@ EventNames names_of(const std::shared_ptr<itme::Family> &family)
 				for (const auto &plan : *plans)
 					names[plan.id] = plan.name;
 			return names;
-		});
+		}};
 }
 
 /// Until a signal, the count, or an error.

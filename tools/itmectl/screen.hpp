@@ -16,6 +16,8 @@ public:
 	explicit Screen(std::FILE *out);
 	Screen(const Screen &) = delete;
 	Screen &operator=(const Screen &) = delete;
+	Screen(Screen &&) = delete;
+	Screen &operator=(Screen &&) = delete;
 
 	~Screen() { leave(); }
 

@@ -20,6 +20,8 @@ public:
 	explicit Signals(std::initializer_list<int> numbers);
 	Signals(const Signals &) = delete;
 	Signals &operator=(const Signals &) = delete;
+	Signals(Signals &&) = delete;
+	Signals &operator=(Signals &&) = delete;
 	~Signals();
 
 	int fd() const { return fd_.get(); }
