@@ -196,20 +196,33 @@ static const char *budget_doing(void)
 	return text;
 }
 
+/* Is a tier above its budget, with no change of one under way? */
+static bool above(uint32_t tier, struct itme_tier_info *ti, uint32_t *seq)
+{
+	*seq = __atomic_load_n(&shared->budget_seq, __ATOMIC_SEQ_CST);
+	if (*seq % 2 || tier_get(tier, ti) ||
+	    *seq != __atomic_load_n(&shared->budget_seq, __ATOMIC_SEQ_CST))
+		return false;
+	return ti->used > ti->budget || ti->pinned > ti->budget;
+}
+
 static void watch_budgets(void)
 {
-	uint32_t tier, seq;
+	uint32_t tier, seq, again;
 
 	for (tier = DRAM; tier <= CXL; tier++) {
 		struct itme_tier_info ti, later;
 		char what[160];
 
-		seq = __atomic_load_n(&shared->budget_seq, __ATOMIC_SEQ_CST);
-		if (seq % 2 || tier_get(tier, &ti) ||
-		    seq != __atomic_load_n(&shared->budget_seq, __ATOMIC_SEQ_CST))
+		if (!above(tier, &ti, &seq))
 			continue;
-		if (ti.used <= ti.budget && ti.pinned <= ti.budget)
+		/* Two numbers, read one after the other: a moment is told, no more. */
+		usleep(2000);
+		if (!above(tier, &later, &again) || again != seq) {
+			printf("# budget: for a moment tier %u had %lld of %lld KiB\n", tier,
+			       (long long)ti.used / 1024, (long long)ti.budget / 1024);
 			continue;
+		}
 		/* does it stay so? */
 		usleep(200000);
 		if (tier_get(tier, &later))
