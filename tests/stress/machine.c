@@ -44,6 +44,8 @@ void budget_step(struct me *me)
 }
 
 /* The memory blocks of the CXL node. */
+#define MEMORY	"/sys/devices/system/memory"
+
 static int blocks(int *nr, int max)
 {
 	struct dirent *e;
@@ -64,8 +66,27 @@ static int set_block(int block, const char *state)
 {
 	char path[100];
 
-	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%d/state", block);
+	snprintf(path, sizeof(path), MEMORY "/memory%d/state", block);
 	return write_file(path, state);
+}
+
+/* Whatever is off comes back. */
+void plug_restore(void)
+{
+	char path[300], state[16];
+	struct dirent *e;
+	DIR *d = opendir(MEMORY);
+	int block;
+
+	while (d && (e = readdir(d))) {
+		if (sscanf(e->d_name, "memory%d", &block) != 1)
+			continue;
+		snprintf(path, sizeof(path), MEMORY "/%s/state", e->d_name);
+		if (read_file(path, state, sizeof(state)) > 0 && !strncmp(state, "offline", 7))
+			set_block(block, "online_movable");
+	}
+	if (d)
+		closedir(d);
 }
 
 struct plug {
@@ -78,8 +99,7 @@ bool plug_init(struct me *me)
 	struct plug *s = calloc(1, sizeof(*s));
 
 	/* an earlier one may have been killed while it was off */
-	run_cmd("for s in /sys/devices/system/memory/memory*/state; do "
-		"grep -q offline $s && echo online_movable >$s; done");
+	plug_restore();
 	if (!s || !have_cxl_node())
 		return false;
 	s->n = blocks(s->nr, ARRAY_LEN(s->nr));
@@ -121,12 +141,6 @@ void plug_step(struct me *me)
 		me->slot->beat++;
 	}
 	nap(me, 500000);
-}
-
-void plug_restore(void)
-{
-	run_cmd("for s in /sys/devices/system/memory/memory*/state; do "
-		"grep -q offline $s && echo online_movable >$s; done");
 }
 
 #define CPU1	"/sys/devices/system/cpu/cpu1/online"
