@@ -31,23 +31,24 @@ tools:
 setup:
 	scripts/setup
 
-# ONLY="host numa" runs only these groups, TESTS="read map" only these kselftests; see tests/run --help.
+# ONLY="host numa" runs only these groups, TESTS="read map" only these kselftests; see tests/run --help. The Makefiles of
+# the tests have a TESTS of their own, which ours, passed down, would replace: so no MAKEFLAGS.
 check:
-	@tests/run $(addprefix --tests ,$(TESTS)) $(ONLY)
+	@MAKEFLAGS= tests/run $(addprefix --tests ,$(TESTS)) $(ONLY)
 
 # All of the tests that run in the debug kernel, which is built first; ONLY="inject fuzz" and TESTS= as above.
 DEBUG_GROUPS := debug kunit inject stress fuzz regress parsers
 
 check-debug:
-	@tests/run $(addprefix --tests ,$(TESTS)) $(or $(ONLY),$(DEBUG_GROUPS))
+	@MAKEFLAGS= tests/run $(addprefix --tests ,$(TESTS)) $(or $(ONLY),$(DEBUG_GROUPS))
 
 # The same, with the long runs of stress and fuzz: hours.
 soak:
-	@ITME_SOAK=1 tests/run $(addprefix --tests ,$(TESTS)) $(or $(ONLY),$(DEBUG_GROUPS))
+	@MAKEFLAGS= ITME_SOAK=1 tests/run $(addprefix --tests ,$(TESTS)) $(or $(ONLY),$(DEBUG_GROUPS))
 
 # Which lines of kmod/ these groups run.
 coverage:
-	@tests/debug/coverage $(addprefix --tests ,$(TESTS)) $(or $(ONLY),$(DEBUG_GROUPS))
+	@MAKEFLAGS= tests/debug/coverage $(addprefix --tests ,$(TESTS)) $(or $(ONLY),$(DEBUG_GROUPS))
 
 # kmod/ for the debug kernel, in build/debug.
 debug-modules:
