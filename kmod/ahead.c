@@ -165,30 +165,35 @@ static struct itme_inode *next_of_all(struct itme_fs *fs, u32 *idx, bool *more)
 	return NULL;
 }
 
-static bool begin(struct fill **few, unsigned int *n, struct fill *fill)
+/* Return: false when @fill could not begin */
+bool itme_batch_add(struct itme_batch *batch, struct fill *fill)
 {
 	if (!fill)
 		return false;
-	if (*n == ITME_PLAN_BATCH)
+	if (batch->nr == ITME_PLAN_BATCH)
 		for (unsigned int i = 0; i < ITME_PLAN_BATCH; i++)
-			itme_fill_queue(few[i]);
-	if (*n < ITME_PLAN_BATCH)
-		few[*n] = fill;
+			itme_fill_queue(batch->fill[i]);
+	if (batch->nr < ITME_PLAN_BATCH)
+		batch->fill[batch->nr] = fill;
 	else
 		itme_fill_queue(fill);
-	(*n)++;
+	batch->nr++;
 	return true;
 }
 
-/*
- * Who follows a user has a few chunks to read each time: these are begun right here.
- * Where there are more, other workers begin them, side by side.
- */
+/* By a worker of one's own. */
+void itme_batch_run(struct itme_batch *batch)
+{
+	if (batch->nr <= ITME_PLAN_BATCH)
+		for (unsigned int i = 0; i < batch->nr; i++)
+			itme_fill_run(batch->fill[i]);
+	batch->nr = 0;
+}
+
 static void read_ahead(struct itme_fs *fs)
 {
-	struct fill *few[ITME_PLAN_BATCH];
+	struct itme_batch batch = {};
 	struct itme_inode *ino;
-	unsigned int n = 0;
 	bool more = false, ok;
 	u32 idx;
 
@@ -199,14 +204,12 @@ static void read_ahead(struct itme_fs *fs)
 		ok = true;
 		if (ino) {
 			if (itme_chunk_begin_fill(ino, idx, false, false))
-				ok = begin(few, &n, itme_fill_plan(ino, idx));
+				ok = itme_batch_add(&batch, itme_fill_plan(ino, idx));
 			itme_inode_put(ino);
 		}
 		cond_resched();
 	} while (ok && (ino || more) && !READ_ONCE(fs->stopping));
-	if (n <= ITME_PLAN_BATCH)
-		for (unsigned int i = 0; i < n; i++)
-			itme_fill_run(few[i]);
+	itme_batch_run(&batch);
 }
 
 void itme_plan_work(struct work_struct *work)

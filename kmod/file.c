@@ -20,10 +20,17 @@
 #include "trace.h"
 #include "trigger.h"
 
-static bool begin_demand(struct itme_inode *ino, u32 idx)
+/*
+ * The use of pages of a chunk has to wait for it. What triggers say is read meanwhile,
+ * but not before it, as the drive may serve what comes first.
+ */
+static bool begin_demand(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 {
-	return !itme_chunk_begin_fill(ino, idx, true, true) ||
-	       itme_fill(ino, idx, true, ITME_TIER_DRAM);
+	u32 idx = itme_chunk_of(ino, first);
+	bool begun = itme_chunk_begin_fill(ino, idx, true, true);
+
+	itme_triggers_touch(ino, first, end, begun);
+	return !begun || itme_fill(ino, idx, true, ITME_TIER_DRAM);
 }
 
 /* Wait for a fill, and for what it came to; stall time is counted here only. */
@@ -41,8 +48,12 @@ static int wait_filled(struct itme_inode *ino, u32 idx)
 	return err;
 }
 
-static void touch(struct itme_inode *ino, u32 idx, bool random)
+/* Pages of a chunk that is there are used. */
+static void touch(struct itme_inode *ino, pgoff_t first, pgoff_t end, bool random)
 {
+	u32 idx = itme_chunk_of(ino, first);
+
+	itme_triggers_touch(ino, first, end, false);
 	if (itme_chunk_untouched(ino, idx))
 		itme_prefetch(ino, itme_chunk_touch(ino, idx, random));
 	else
@@ -142,9 +153,6 @@ static vm_fault_t itme_fault(struct vm_fault *vmf)
 	if (vmf->pgoff >= DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE))
 		return VM_FAULT_SIGBUS;
 	idx = itme_chunk_of(ino, vmf->pgoff);
-	/* Before the wait, so that what comes after is read meanwhile. */
-	itme_triggers_touch(ino, vmf->pgoff, vmf->pgoff + 1);
-
 	failed = itme_chunk_error(ino, idx);
 	if (failed && vmf->flags & FAULT_FLAG_TRIED) {
 		folio = lock_uptodate(ino, vmf->pgoff);
@@ -156,7 +164,7 @@ static vm_fault_t itme_fault(struct vm_fault *vmf)
 
 		folio = lock_uptodate(ino, vmf->pgoff);
 		if (folio) {
-			touch(ino, idx, random);
+			touch(ino, vmf->pgoff, vmf->pgoff + 1, random);
 			if (!around)
 				return map_locked(vmf, ino, folio) | major;
 			folio_unlock(folio);
@@ -171,7 +179,7 @@ static vm_fault_t itme_fault(struct vm_fault *vmf)
 		if (!major)
 			count_vm_event(PGMAJFAULT);
 		major = VM_FAULT_MAJOR;
-		if (!begin_demand(ino, idx))
+		if (!begin_demand(ino, vmf->pgoff, vmf->pgoff + 1))
 			return VM_FAULT_OOM;
 		if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 			return VM_FAULT_RETRY | major;
@@ -216,8 +224,9 @@ static int itme_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
-/* The folio of a page, uptodate and held; waits for it. */
-static struct folio *demand_folio(struct itme_inode *ino, pgoff_t index, bool nowait)
+/* The folio of a page, uptodate and held; waits for it. Up to @end it is used, too. */
+static struct folio *demand_folio(struct itme_inode *ino, pgoff_t index, pgoff_t end,
+				  bool nowait)
 {
 	u32 idx = itme_chunk_of(ino, index);
 
@@ -230,9 +239,10 @@ static struct folio *demand_folio(struct itme_inode *ino, pgoff_t index, bool no
 		if (nowait) {
 			/* So that the next try finds it. */
 			itme_prefetch(ino, (struct itme_range){ idx, 1 });
+			itme_triggers_touch(ino, index, end, false);
 			return ERR_PTR(-EAGAIN);
 		}
-		if (!begin_demand(ino, idx))
+		if (!begin_demand(ino, index, end))
 			return ERR_PTR(-ENOMEM);
 		err = wait_filled(ino, idx);
 		if (err)
@@ -240,12 +250,12 @@ static struct folio *demand_folio(struct itme_inode *ino, pgoff_t index, bool no
 	}
 }
 
-/* The part of a read that is in a chunk. */
-static void touch_triggers(struct itme_inode *ino, u32 idx, loff_t pos, size_t len)
+/* The page after those of a chunk that are read. */
+static pgoff_t read_end(const struct itme_inode *ino, u32 idx, loff_t pos, size_t len)
 {
 	u64 end = min_t(u64, pos + len, (u64)(idx + 1) << ino->chunk_shift);
 
-	itme_triggers_touch(ino, pos >> PAGE_SHIFT, DIV_ROUND_UP_ULL(end, PAGE_SIZE));
+	return DIV_ROUND_UP_ULL(end, PAGE_SIZE);
 }
 
 static ssize_t itme_read_iter(struct kiocb *iocb, struct iov_iter *to)
@@ -261,18 +271,17 @@ static ssize_t itme_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	while (iov_iter_count(to) && iocb->ki_pos < size) {
 		pgoff_t index = iocb->ki_pos >> PAGE_SHIFT;
 		u32 idx = itme_chunk_of(ino, index);
+		pgoff_t end = read_end(ino, idx, iocb->ki_pos, iov_iter_count(to));
 		struct folio *folio;
 		size_t offset, n;
 
-		if (idx != touched)
-			touch_triggers(ino, idx, iocb->ki_pos, iov_iter_count(to));
-		folio = demand_folio(ino, index, iocb->ki_flags & IOCB_NOWAIT);
+		folio = demand_folio(ino, index, end, iocb->ki_flags & IOCB_NOWAIT);
 		if (IS_ERR(folio)) {
 			err = PTR_ERR(folio);
 			break;
 		}
 		if (idx != touched)
-			touch(ino, idx, random);
+			touch(ino, index, end, random);
 		touched = idx;
 
 		offset = offset_in_folio(folio, iocb->ki_pos);

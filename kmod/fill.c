@@ -120,6 +120,8 @@ static void fill_end(struct fill *fill, int err)
 	itme_spare_free(&fill->spare);
 	if (!fill->demand)
 		atomic_dec(&fs->prefetches);
+	else if (!fill->bytes)
+		itme_triggers_read(fs);
 	itme_chunk_end_fill(ino, idx, resident, err);
 	mempool_free(fill, fill_pool);
 	iput(&ino->vfs);
@@ -506,6 +508,8 @@ static void start_read(struct fill *fill, pgoff_t first, pgoff_t next, unsigned 
 	fill->index = next;
 	atomic_set(&fill->parties, 2);
 	itme_backing_read(ino->lower, read);
+	if (fill->demand)
+		itme_triggers_read(ino->fs);
 	if (atomic_dec_and_test(&fill->parties))
 		go_on(fill);
 }

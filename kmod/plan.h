@@ -21,6 +21,7 @@
 
 #include "sequence.h"
 
+struct fill;
 struct itme_fs;
 struct itme_inode;
 struct itme_triggers;
@@ -34,6 +35,19 @@ struct itme_triggers;
 #define ITME_PLAN_BATCH		4
 /* Chunks looked at with fs->lock held. */
 #define ITME_LOOK_MAX		256U
+
+/**
+ * struct itme_batch - fills that are to be begun, in this order
+ * @fill: the first ones
+ * @nr: all of them
+ *
+ * Who follows a user has a few chunks to read each time: these he begins himself. Where
+ * there are more, other workers begin them, side by side.
+ */
+struct itme_batch {
+	struct fill *fill[ITME_PLAN_BATCH];
+	unsigned int nr;
+};
 
 /**
  * enum itme_class - where a chunk belongs
@@ -139,6 +153,8 @@ int itme_plan_step(struct itme_fs *fs, u32 id, u32 stage);
 void itme_plan_missed(struct itme_inode *ino, u32 idx);
 
 /* ahead.c */
+bool itme_batch_add(struct itme_batch *batch, struct fill *fill);
+void itme_batch_run(struct itme_batch *batch);
 void itme_plan_work(struct work_struct *work);
 void itme_plan_kick(struct itme_plan *plan);
 

@@ -497,7 +497,7 @@ struct itme_range itme_chunk_touch(struct itme_inode *ino, u32 idx, bool random)
 	struct itme_chunk *c = &ino->chunks[idx];
 	struct itme_chunk *before = idx ? c - 1 : NULL;
 	struct itme_fs *fs = ino->fs;
-	struct itme_range range;
+	struct itme_range range, said;
 	bool used, planned;
 	long room;
 
@@ -509,13 +509,16 @@ struct itme_range itme_chunk_touch(struct itme_inode *ino, u32 idx, bool random)
 	WRITE_ONCE(c->stamp, itme_now());
 	planned = itme_plan_touch(ino, idx);
 	room = planned ? 0 : max(0L, itme_chunk_issue_room(fs));
+	/* What triggers name is used by itself, not with what is beside it in the file. */
+	said = itme_triggers_range(ino, idx);
 	range = itme_stream_touch(&ino->streams, &(struct itme_touch){
 		.idx = idx,
-		.nr_chunks = ino->nr_chunks,
+		.nr_chunks = said.start > idx ? min(said.start, ino->nr_chunks) : ino->nr_chunks,
 		.max_window = max_window(ino),
 		.max_issue = min_t(u64, U32_MAX, ((u64)room << PAGE_SHIFT) >> ino->chunk_shift),
 		.after_resident = before && before->state == ITME_RESIDENT && before->young,
-		.random = random,
+		.believe = (said.start > idx ? 0 : said.nr + ITME_RUN_RANDOM) +
+			   (random ? ITME_RUN_RANDOM : 0),
 	});
 	spin_unlock(&fs->lock);
 

@@ -2,12 +2,11 @@
 #include "stream.h"
 
 #define SCORE_MAX	16
+#define RUN_MAX		65535
 /* From here on a file counts as read in order. */
 #define SCORE_TRUST	4
 /* Threads that share a scan touch chunks out of order by about this much. */
 #define JITTER		4
-/* Touches in a row before a mapping that was said to be random is believed not to be. */
-#define RUN_RANDOM	4
 
 /*
  * The reader that is expected here: the one whose read-ahead covers the chunk, or
@@ -96,12 +95,12 @@ struct itme_range itme_stream_touch(struct itme_streams *t, const struct itme_to
 		s = start(t, touch);
 		s->used = t->clock;
 	}
-	if (s->run < RUN_RANDOM)
+	if (s->run < RUN_MAX)
 		s->run++;
 	s->next = touch->idx + 1;
 	if (s->window > touch->max_window)
 		s->window = touch->max_window;
-	if (touch->random && s->run < RUN_RANDOM)
+	if (s->run < touch->believe && s->run < RUN_MAX)
 		return none;
 
 	end = (u64)s->next + s->window;

@@ -13,6 +13,8 @@
 #include <linux/types.h>
 
 #define ITME_STREAMS	8
+/* Touches in a row before a mapping that was said to be random is believed not to be. */
+#define ITME_RUN_RANDOM	4
 
 /**
  * struct itme_range - chunks of a file
@@ -59,15 +61,16 @@ struct itme_streams {
  * @max_window: chunks the memory has room for ahead of use
  * @max_issue: chunks that may be read ahead now, as others read ahead too
  * @after_resident: the chunk before it is in memory and in use
- * @random: the mapping or file was said to be read at random
+ * @believe: touches in a row from which on it is read ahead for, where something else was
+ *	said of how it is used
  */
 struct itme_touch {
 	u32 idx;
 	u32 nr_chunks;
 	u32 max_window;
 	u32 max_issue;
+	u32 believe;
 	bool after_resident;
-	bool random;
 };
 
 struct itme_range itme_stream_touch(struct itme_streams *t, const struct itme_touch *touch);

@@ -10,9 +10,6 @@
 
 /* Triggers looked at for one page or chunk, so that the lock is held for a bounded time. */
 #define SEARCH_MAX	512
-/* Who fired it has come to the targets by himself since. */
-#define FIRED_STALE	ITME_HZ
-
 static u64 key_of(u32 object, u32 idx)
 {
 	return (u64)object << 32 | idx;
@@ -368,43 +365,16 @@ void itme_triggers_clip(struct itme_inode *ino, u64 page, u64 *first, u64 *end)
 	rcu_read_unlock();
 }
 
-static void count_dropped(struct itme_fs *fs, struct itme_triggers *set, u32 trigger)
-{
-	struct itme_inode *ino = xa_load(&fs->objects, set->trigger[trigger].object);
-
-	set->dropped++;
-	if (ino)
-		itme_count(ino, ITME_HINTS_DROPPED, 1);
-}
-
-static void pop(struct itme_triggers *set)
-{
-	set->head = (set->head + 1) % ITME_FIRED_MAX;
-	set->nr_fired--;
-}
-
-static void fire(struct itme_fs *fs, struct itme_triggers *set, u32 trigger)
-{
-	if (set->nr_fired == ITME_FIRED_MAX) {
-		count_dropped(fs, set, set->fired[set->head].trigger);
-		pop(set);
-	}
-	set->fired[(set->head + set->nr_fired++) % ITME_FIRED_MAX] = (struct itme_fired){
-		.trigger = trigger,
-		.since = itme_now(),
-	};
-	set->fires++;
-}
-
 /**
  * itme_triggers_touch - pages are used
  * @ino: file
  * @first: the first
  * @end: the one after the last
+ * @later: not before itme_triggers_read(), which the caller brings about
  *
  * In the context of the process. What follows is done by the worker of the plan.
  */
-void itme_triggers_touch(struct itme_inode *ino, u64 first, u64 end)
+void itme_triggers_touch(struct itme_inode *ino, u64 first, u64 end, bool later)
 {
 	struct itme_fs *fs = ino->fs;
 	struct itme_triggers *set;
@@ -414,18 +384,78 @@ void itme_triggers_touch(struct itme_inode *ino, u64 first, u64 end)
 	spin_lock(&fs->lock);
 	list_for_each_entry(set, &fs->triggers, node) {
 		u32 i = find(set, ino->id, first);
-		bool fired = false;
 
-		for (u32 left = SEARCH_MAX; in_reach(set, i, ino->id, end) && left--; i++) {
-			if (set->trigger[i].end <= first || !test_and_clear_bit(i, set->armed))
-				continue;
-			fire(fs, set, i);
-			fired = true;
-		}
-		if (fired)
-			itme_plan_kick(set->plan);
+		for (u32 left = SEARCH_MAX; in_reach(set, i, ino->id, end) && left--; i++)
+			if (set->trigger[i].end > first && test_and_clear_bit(i, set->armed))
+				itme_trigger_fire(set, i);
+		if (!later)
+			itme_triggers_ready(set);
 	}
 	spin_unlock(&fs->lock);
+}
+
+/* The first target that ends after a chunk, of that file or a later one. */
+static u32 find_target(const struct itme_triggers *set, u32 object, u32 idx)
+{
+	u32 low = 0, high = set->nr_targets;
+
+	while (low < high) {
+		u32 mid = low + (high - low) / 2;
+		const struct itme_target_key *k = &set->key[mid];
+
+		if (k->key >> 32 < object || (k->key >> 32 == object && k->reach <= idx))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static bool is_target_of(const struct itme_triggers *set, u32 i, u32 object)
+{
+	return i < set->nr_targets && set->key[i].key >> 32 == object;
+}
+
+static void take_first(struct itme_range *first, u32 start, u32 end)
+{
+	if (start < first->start)
+		*first = (struct itme_range){ start, end - start };
+}
+
+/**
+ * itme_triggers_range - what triggers say that a chunk is used with
+ * @ino: file
+ * @idx: chunk
+ *
+ * Return: a source or target that has the chunk; or else the first one behind it; or an
+ * empty range at U32_MAX
+ */
+struct itme_range itme_triggers_range(struct itme_inode *ino, u32 idx)
+{
+	struct itme_range first = { .start = U32_MAX };
+	u64 page = itme_chunk_start(ino, idx);
+	struct itme_triggers *set;
+
+	lockdep_assert_held(&ino->fs->lock);
+	if (!ino->targets && !ino->sources)
+		return first;
+	list_for_each_entry(set, &ino->fs->triggers, node) {
+		u32 i = find(set, ino->id, page);
+		u32 left = SEARCH_MAX;
+
+		while (in_reach(set, i, ino->id, ~0ULL) && set->trigger[i].end <= page && left--)
+			i++;
+		if (in_reach(set, i, ino->id, ~0ULL))
+			take_first(&first, itme_chunk_of(ino, set->trigger[i].first),
+				   itme_chunk_of(ino, set->trigger[i].end - 1) + 1);
+		i = find_target(set, ino->id, idx);
+		left = SEARCH_MAX;
+		while (is_target_of(set, i, ino->id) && set->key[i].end <= idx && left--)
+			i++;
+		if (is_target_of(set, i, ino->id))
+			take_first(&first, set->key[i].key, set->key[i].end);
+	}
+	return first;
 }
 
 /**
@@ -445,22 +475,13 @@ void itme_triggers_left(struct itme_inode *ino, u32 idx)
 	if (!ino->targets)
 		return;
 	list_for_each_entry(set, &fs->triggers, node) {
-		u32 low = 0, high = set->nr_targets;
+		u32 i = find_target(set, ino->id, idx);
 		bool armed = false;
 
-		while (low < high) {
-			u32 mid = low + (high - low) / 2;
-			const struct itme_target_key *k = &set->key[mid];
+		for (u32 left = SEARCH_MAX; is_target_of(set, i, ino->id) && left--; i++) {
+			const struct itme_target_key *k = &set->key[i];
 
-			if (k->key >> 32 < ino->id || (k->key >> 32 == ino->id && k->reach <= idx))
-				low = mid + 1;
-			else
-				high = mid;
-		}
-		for (u32 left = SEARCH_MAX; low < set->nr_targets && left--; low++) {
-			const struct itme_target_key *k = &set->key[low];
-
-			if (k->key >> 32 != ino->id || k->key > key)
+			if (k->key > key)
 				break;
 			if (k->end <= idx || test_and_set_bit(k->trigger, set->armed))
 				continue;
@@ -472,93 +493,8 @@ void itme_triggers_left(struct itme_inode *ino, u32 idx)
 	}
 }
 
-/* There may be room now for what has fired and waits for it. */
-void itme_triggers_go_on(struct itme_fs *fs)
-{
-	struct itme_triggers *set;
-
-	lockdep_assert_held(&fs->lock);
-	list_for_each_entry(set, &fs->triggers, node)
-		if (set->nr_fired)
-			itme_plan_kick(set->plan);
-}
-
-/* The next chunk to be read. Return: its file, held; NULL, with @more if it may go on */
-static struct itme_inode *next_chunk(struct itme_fs *fs, struct itme_triggers *set, u32 *idx,
-				     bool *more)
-{
-	long room = itme_chunk_issue_room(fs);
-	u32 left = ITME_LOOK_MAX;
-
-	*more = false;
-	while (set->nr_fired && !list_empty(&set->plan->node)) {
-		struct itme_fired *f = &set->fired[set->head];
-		const struct itme_trigger *t = &set->trigger[f->trigger];
-		const struct itme_target *target = &set->target[t->target + f->target];
-		struct itme_inode *ino;
-
-		if (!left--) {
-			*more = true;
-			return NULL;
-		}
-		if (f->target == t->nr) {
-			pop(set);
-			continue;
-		}
-		ino = xa_load(&fs->objects, target->object);
-		if (!ino || f->chunk == target->nr) {
-			f->target++;
-			f->chunk = 0;
-			continue;
-		}
-		*idx = target->start + f->chunk;
-		if (ino->chunks[*idx].state == ITME_ABSENT) {
-			if ((long)itme_chunk_pages(ino, *idx) > room) {
-				if (itme_age(f->since, itme_now()) < FIRED_STALE)
-					return NULL;
-				count_dropped(fs, set, f->trigger);
-				pop(set);
-				continue;
-			}
-			f->since = itme_now();
-			if (igrab(&ino->vfs)) {
-				f->chunk++;
-				return ino;
-			}
-		}
-		f->chunk++;
-	}
-	return NULL;
-}
-
-/*
- * The next fill goes to @last, whose turn it is then to be begun: by another worker, as
- * this one looks for more. Return: true if there may be more to read, and room for it
- */
-static bool read_one(struct itme_fs *fs, struct itme_triggers *set, struct fill **last)
-{
-	struct itme_inode *ino;
-	bool more;
-	u32 idx;
-
-	spin_lock(&fs->lock);
-	ino = next_chunk(fs, set, &idx, &more);
-	spin_unlock(&fs->lock);
-	if (!ino)
-		return more;
-	more = true;
-	if (itme_chunk_begin_fill(ino, idx, false, false)) {
-		if (*last)
-			itme_fill_queue(*last);
-		*last = itme_fill_begin(ino, idx, false, ITME_TIER_DRAM);
-		more = *last;
-	}
-	itme_inode_put(ino);
-	return more;
-}
-
 /* Return: true if there may be more to unmap */
-static bool unmap_one(struct itme_fs *fs, struct itme_triggers *set)
+bool itme_triggers_unmap(struct itme_fs *fs, struct itme_triggers *set)
 {
 	const struct itme_trigger *t = NULL;
 	struct itme_inode *ino = NULL;
@@ -585,21 +521,3 @@ static bool unmap_one(struct itme_fs *fs, struct itme_triggers *set)
 	return t;
 }
 
-/**
- * itme_triggers_work - read what has fired, unmap what is armed
- * @fs: file system
- * @set: held by its plan, which the caller holds
- */
-void itme_triggers_work(struct itme_fs *fs, struct itme_triggers *set)
-{
-	struct fill *last = NULL;
-
-	do {
-		while (read_one(fs, set, &last) && !READ_ONCE(fs->stopping))
-			cond_resched();
-		if (last)
-			itme_fill_run(last);
-		last = NULL;
-		cond_resched();
-	} while (unmap_one(fs, set) && !READ_ONCE(fs->stopping));
-}

@@ -21,6 +21,8 @@
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 
+#include "stream.h"
+
 struct itme_fs;
 struct itme_inode;
 struct itme_plan;
@@ -107,6 +109,7 @@ struct itme_fired {
  * @fired: a queue of @nr_fired from @head on
  * @head: see there
  * @nr_fired: see there
+ * @nr_ready: of them, those that need not wait for a read that has to go before
  * @fires: how often one has fired
  * @dropped: how often not all of its targets were read
  */
@@ -127,26 +130,33 @@ struct itme_triggers {
 	struct itme_fired fired[ITME_FIRED_MAX];
 	u32 head;
 	u32 nr_fired;
+	u32 nr_ready;
 	u64 fires;
 	u64 dropped;
 };
 
+/* trigger.c */
 int itme_trigger_add(struct itme_plan *plan, u32 object, u64 offset, u64 length);
 int itme_trigger_add_target(struct itme_plan *plan, u32 object, u64 offset, u64 length);
 int itme_triggers_build(struct itme_triggers *set);
 void itme_triggers_free(struct itme_triggers *set);
-
+bool itme_triggers_unmap(struct itme_fs *fs, struct itme_triggers *set);
+/* @first and @end are pages, @end is the one after the last. */
+void itme_triggers_touch(struct itme_inode *ino, u64 first, u64 end, bool later);
+bool itme_triggers_armed(struct itme_inode *ino, u64 page);
+void itme_triggers_clip(struct itme_inode *ino, u64 page, u64 *first, u64 *end);
 /* Under fs->lock. */
 void itme_triggers_list(struct itme_fs *fs, struct itme_triggers *set);
 void itme_triggers_unlist(struct itme_fs *fs, struct itme_triggers *set);
 void itme_triggers_left(struct itme_inode *ino, u32 idx);
-void itme_triggers_go_on(struct itme_fs *fs);
+struct itme_range itme_triggers_range(struct itme_inode *ino, u32 idx);
 
+/* fire.c */
+void itme_triggers_read(struct itme_fs *fs);
 void itme_triggers_work(struct itme_fs *fs, struct itme_triggers *set);
-
-/* For file.c and fill.c: @first and @end are pages, @end is the one after the last. */
-void itme_triggers_touch(struct itme_inode *ino, u64 first, u64 end);
-bool itme_triggers_armed(struct itme_inode *ino, u64 page);
-void itme_triggers_clip(struct itme_inode *ino, u64 page, u64 *first, u64 *end);
+/* Under fs->lock. */
+void itme_trigger_fire(struct itme_triggers *set, u32 trigger);
+void itme_triggers_ready(struct itme_triggers *set);
+void itme_triggers_go_on(struct itme_fs *fs);
 
 #endif /* ITME_TRIGGER_H */

@@ -328,6 +328,8 @@ static bool fill_step(int i)
 		return true;
 	}
 	f->reading = true;
+	if (f->demand)
+		itme_triggers_read(&sim.fs);
 	f->done_at = max(sim.now, sim.drive_free) + ns;
 	sim.drive_free = f->done_at;
 	return true;
@@ -471,13 +473,15 @@ static bool use(struct sim_reader *r, u32 idx)
 {
 	struct itme_inode *ino = &r->file->ino;
 	struct itme_chunk *c = &ino->chunks[idx];
+	bool begun;
 
 	if (r->file->mapped[idx]) {
 		CHECK(c->state == ITME_RESIDENT);
 		return true;
 	}
+	begun = c->state != ITME_RESIDENT && itme_chunk_begin_fill(ino, idx, true, true);
 	itme_triggers_touch(ino, itme_chunk_start(ino, idx),
-			    itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
+			    itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx), begun);
 	if (c->state == ITME_RESIDENT) {
 		if (itme_chunk_untouched(ino, idx))
 			prefetch(ino, itme_chunk_touch(ino, idx, r->random));
@@ -486,7 +490,7 @@ static bool use(struct sim_reader *r, u32 idx)
 		r->file->mapped[idx] = !sim.config.reads;
 		return true;
 	}
-	if (itme_chunk_begin_fill(ino, idx, true, true))
+	if (begun)
 		fill(ino, idx, true, ITME_TIER_DRAM);
 	return false;
 }

@@ -32,7 +32,7 @@ static struct itme_range touch_as(u32 idx, bool after_resident, bool random)
 		.max_window = max_window,
 		.max_issue = max_issue,
 		.after_resident = after_resident,
-		.random = random,
+		.believe = random ? ITME_RUN_RANDOM : 0,
 	});
 
 	CHECK(!r.nr || r.start > idx, "%u asks for %u", idx, r.start);

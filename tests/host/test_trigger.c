@@ -89,10 +89,10 @@ static void pages(void)
 	itme_triggers_clip(ino, 400, &first, &end);
 	CHECK(first == 300 && end == PAGES);
 	/* A use of the one in the other fires both. */
-	itme_triggers_touch(ino, 250, 251);
+	itme_triggers_touch(ino, 250, 251, false);
 	CHECK(p->triggers->fires == 2 && p->triggers->nr_fired == 2);
 	CHECK(!itme_triggers_armed(ino, 299) && itme_triggers_armed(ino, 100));
-	itme_triggers_touch(ino, 0, PAGES);
+	itme_triggers_touch(ino, 0, PAGES, false);
 	CHECK(p->triggers->fires == 6);
 	CHECK(!itme_plan_remove(sim_fs(), p->id));
 	CHECK(!ino->sources && !ino->targets && !ino->planned);
@@ -179,7 +179,7 @@ static void too_much(void)
 		all[i] = i;
 	}
 	install(p);
-	itme_triggers_touch(&file->ino, 0, 400 * PAGES);
+	itme_triggers_touch(&file->ino, 0, 400 * PAGES, false);
 	CHECK(p->triggers->fires == 400 && p->triggers->nr_fired == ITME_FIRED_MAX);
 	CHECK(p->triggers->dropped == 400 - ITME_FIRED_MAX);
 	sim_idle(100 * SIM_MS);
@@ -270,6 +270,89 @@ static void half(void)
 	CHECK(with.fills <= without.fills * 1.05, "%u, %u", with.fills, without.fills);
 }
 
+/* What has fired with a read that has to go first is not read before it, whoever asks. */
+static void after_demand(void)
+{
+	struct sim_config config = { .dram = 32, .worker_ns = 20000 };
+	struct sim_file *file;
+	struct itme_plan *p;
+
+	sim_start(&config);
+	file = sim_file(16);
+	p = begin();
+	add(p, file, 0, PAGE_SIZE, file, 8 * CHUNK, CHUNK);
+	add(p, file, CHUNK, PAGE_SIZE, file, 10 * CHUNK, CHUNK);
+	add(p, file, 2 * CHUNK, PAGE_SIZE, file, 12 * CHUNK, CHUNK);
+	install(p);
+	itme_triggers_touch(&file->ino, 0, 1, true);
+	CHECK(p->triggers->fires == 1);
+	spin_lock(&sim_fs()->lock);
+	itme_triggers_go_on(sim_fs());
+	itme_plan_kick(p);
+	spin_unlock(&sim_fs()->lock);
+	sim_idle(50 * SIM_MS);
+	CHECK(file->ino.chunks[8].state == ITME_ABSENT);
+	/* One that fires after it, and need not wait, does not wait for it either. */
+	itme_triggers_touch(&file->ino, PAGES, PAGES + 1, false);
+	sim_idle(50 * SIM_MS);
+	CHECK(file->ino.chunks[8].state == ITME_RESIDENT);
+	CHECK(file->ino.chunks[10].state == ITME_RESIDENT);
+	itme_triggers_touch(&file->ino, 2 * PAGES, 2 * PAGES + 1, true);
+	sim_idle(50 * SIM_MS);
+	CHECK(file->ino.chunks[12].state == ITME_ABSENT);
+	itme_triggers_read(sim_fs());
+	sim_idle(50 * SIM_MS);
+	CHECK(file->ino.chunks[12].state == ITME_RESIDENT);
+	CHECK(!p->triggers->nr_fired && !p->triggers->nr_ready);
+	sim_stop();
+}
+
+static bool range_is(struct sim_file *file, u32 idx, u32 start, u32 nr)
+{
+	struct itme_range r;
+
+	spin_lock(&sim_fs()->lock);
+	r = itme_triggers_range(&file->ino, idx);
+	spin_unlock(&sim_fs()->lock);
+	return r.start == start && r.nr == nr;
+}
+
+/* Who reads in order stops where triggers begin, until he has come far through them. */
+static void neighbours(void)
+{
+	static u32 trace[64];
+	struct sim_config config = { .dram = 128, .worker_ns = 20000 };
+	struct sim_file *file, *other;
+	struct itme_plan *p;
+	struct sim_stats s;
+
+	sim_start(&config);
+	file = sim_file(64);
+	other = sim_file(64);
+	p = begin();
+	/* From 16 to 48: each a source of one page, and a target of two chunks in pairs. */
+	for (u32 i = 16; i < 48; i += 2)
+		add(p, file, i * CHUNK, PAGE_SIZE, file, i * CHUNK, 2 * CHUNK);
+	install(p);
+	CHECK(range_is(file, 0, 16, 1) || range_is(file, 0, 16, 2));
+	CHECK(range_is(file, 17, 16, 2) && range_is(file, 47, 46, 2));
+	CHECK(range_is(file, 48, U32_MAX, 0) && range_is(other, 0, U32_MAX, 0));
+	for (u32 i = 0; i < 64; i++)
+		trace[i] = i;
+	run(file, trace, 16);
+	CHECK(sim_resident(file, ITME_TIER_DRAM) == 16, "%u", sim_resident(file, ITME_TIER_DRAM));
+	/* Beside a pair that is used is another one. */
+	run(file, trace + 30, 2);
+	CHECK(file->ino.chunks[32].state == ITME_ABSENT);
+	s = run(other, trace, 64);
+	CHECK(s.demand <= 4, "%u", s.demand);
+	for (u32 i = 16; i < 64; i++)
+		trace[i - 16] = i;
+	s = run(file, trace, 48);
+	CHECK(s.demand <= 12, "%u", s.demand);
+	sim_stop();
+}
+
 static void bounds(void)
 {
 	struct sim_config config = { .dram = 16 };
@@ -294,7 +377,7 @@ static void bounds(void)
 	CHECK(itme_trigger_add_target(p, 1, 0, 1) == -E2BIG);
 	install(p);
 	/* All of them in 128 pages: as many as are looked for fire. */
-	itme_triggers_touch(&file->ino, 0, PAGES);
+	itme_triggers_touch(&file->ino, 0, PAGES, false);
 	CHECK(p->triggers->fires && p->triggers->nr_fired == ITME_FIRED_MAX);
 	sim_idle(SIM_MS);
 	sim_stop();
@@ -306,6 +389,8 @@ static const struct test tests[] = {
 	{ "a circle does not run away", circle },
 	{ "more than there is room for", too_much },
 	{ "experts: half the stalls of recency", half },
+	{ "what is waited for goes first", after_demand },
+	{ "what is beside them in the file", neighbours },
 	{ "bounds", bounds },
 };
 

@@ -67,6 +67,12 @@ void itme_triggers_left(struct itme_inode *ino, u32 idx)
 	lockdep_assert_held(&ino->fs->lock);
 }
 
+struct itme_range itme_triggers_range(struct itme_inode *ino, u32 idx)
+{
+	lockdep_assert_held(&ino->fs->lock);
+	return (struct itme_range){ .start = U32_MAX };
+}
+
 /* prefetch.c: nobody has asked for any. */
 
 void itme_prefetch_filled(struct itme_inode *ino, u32 idx)
