@@ -127,9 +127,15 @@ static void bad_ioctl(struct me *me, int fd, const struct file_spec *f)
 	char *p;
 	size_t i;
 
-	p = mmap(NULL, PAGE, PROT_READ | (one_in(me, 2) ? PROT_WRITE : 0), MAP_PRIVATE, fd, off);
+	/* with a page behind it that is none: else what ends there might be that of the runner */
+	p = mmap(NULL, 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return;
+	if (mmap(p, PAGE, PROT_READ | (one_in(me, 2) ? PROT_WRITE : 0), MAP_PRIVATE | MAP_FIXED, fd,
+		 off) == MAP_FAILED) {
+		munmap(p, 2 * PAGE);
+		return;
+	}
 	for (i = 0; i < ARRAY_LEN(words); i++)
 		words[i] = one_in(me, 3) ? 0 : rnd(me, UINT64_MAX) >> rnd(me, 64);
 	words[0] |= 1ULL << 40;		/* flags of TIER_SET: it may not succeed */
@@ -148,7 +154,7 @@ static void bad_ioctl(struct me *me, int fd, const struct file_spec *f)
 		ioctl(one_in(me, 2) ? fd : root_fd(), cmd, p);
 		break;
 	}
-	munmap(p, PAGE);
+	munmap(p, 2 * PAGE);
 }
 
 /* Residency told into a private mapping of the file that is asked for. */

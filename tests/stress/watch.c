@@ -63,17 +63,12 @@ static void begin(int i)
 		setpgid(x->pid, x->pid);
 }
 
-/* So many times a round may a tier be seen above its budget for a moment. */
-#define MOMENTS		2
-static int moments;
-
 void watch_begin(const struct actor *const *set, const int *count, int nr, uint64_t seed)
 {
 	int i, j;
 
 	memset(shared, 0, sizeof(*shared));
 	nr_procs = 0;
-	moments = 0;
 	round_seed = seed;
 	watcher.rng = mix(seed, 99);
 	for (i = 0; i < nr; i++)
@@ -201,32 +196,20 @@ static const char *budget_doing(void)
 	return text;
 }
 
-/* Is a tier above its budget, with no change of one under way? */
-static bool above(uint32_t tier, struct itme_tier_info *ti, uint32_t *seq)
-{
-	*seq = __atomic_load_n(&shared->budget_seq, __ATOMIC_SEQ_CST);
-	if (*seq % 2 || tier_get(tier, ti) ||
-	    *seq != __atomic_load_n(&shared->budget_seq, __ATOMIC_SEQ_CST))
-		return false;
-	return ti->used > ti->budget || ti->pinned > ti->budget;
-}
-
 static void watch_budgets(void)
 {
-	uint32_t tier, seq, again;
+	uint32_t tier, seq;
 
 	for (tier = DRAM; tier <= CXL; tier++) {
 		struct itme_tier_info ti, later;
 		char what[160];
 
-		if (!above(tier, &ti, &seq))
+		seq = __atomic_load_n(&shared->budget_seq, __ATOMIC_SEQ_CST);
+		if (seq % 2 || tier_get(tier, &ti) ||
+		    seq != __atomic_load_n(&shared->budget_seq, __ATOMIC_SEQ_CST))
 			continue;
-		usleep(2000);
-		if ((!above(tier, &later, &again) || again != seq) && ++moments <= MOMENTS) {
-			printf("# budget: for a moment tier %u had %lld of %lld KiB\n", tier,
-			       (long long)ti.used / 1024, (long long)ti.budget / 1024);
+		if (ti.used <= ti.budget && ti.pinned <= ti.budget)
 			continue;
-		}
 		/* does it stay so? */
 		usleep(200000);
 		if (tier_get(tier, &later))
