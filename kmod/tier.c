@@ -232,12 +232,19 @@ out:
 void itme_tier_info(struct itme_fs *fs, int tier, struct itme_tier_info *info)
 {
 	struct itme_tier_mem *t = &itme_tiers[tier];
+	long budget, used;
 	int nid;
+
+	/* Of one moment, so that more is used than given only while a budget is lowered. */
+	spin_lock(&charge_lock);
+	budget = atomic_long_read(&t->budget);
+	used = atomic_long_read(&t->used);
+	spin_unlock(&charge_lock);
 
 	*info = (struct itme_tier_info){
 		.tier = tier,
-		.budget = (u64)atomic_long_read(&t->budget) << PAGE_SHIFT,
-		.used = (u64)atomic_long_read(&t->used) << PAGE_SHIFT,
+		.budget = (u64)budget << PAGE_SHIFT,
+		.used = (u64)used << PAGE_SHIFT,
 		.capacity = itme_tier_capacity(&t->nodes),
 		.free = itme_tier_free(&t->nodes),
 	};
