@@ -288,6 +288,20 @@ static struct folio *use_spare(struct fill *fill, pgoff_t index, pgoff_t end)
 	return IS_ERR(folio) ? NULL : folio;
 }
 
+/*
+ * One that fills a page table is mapped as a whole, and the use of a part of it not seen.
+ * Smaller ones are mapped as far as file.c says.
+ */
+static bool hides_source(struct itme_inode *ino, pgoff_t index, pgoff_t end)
+{
+	u64 first = index, next = end;
+
+	if (end - index < PTRS_PER_PTE)
+		return false;
+	itme_triggers_clip(ino, index, &first, &next);
+	return next < end;
+}
+
 /* A locked folio at @index that is not uptodate; NULL when the page is there. */
 static struct folio *get_missing(struct fill *fill, pgoff_t index, pgoff_t end, bool may_wait,
 				 pgoff_t *next)
@@ -296,12 +310,10 @@ static struct folio *get_missing(struct fill *fill, pgoff_t index, pgoff_t end, 
 	unsigned long giveup = jiffies + DEMAND_PATIENCE;
 	unsigned long next_there;
 	struct folio *folio;
-	u64 first = 0, clip = end;
 	int err;
 
-	/* A folio is mapped as a whole: not with the source of a trigger in a part of it. */
-	itme_triggers_clip(fill->ino, index, &first, &clip);
-	end = clip;
+	if (hides_source(fill->ino, index, end))
+		end = index + PTRS_PER_PTE / 2;
 	for (;;) {
 		folio = filemap_lock_folio(mapping, index);
 		if (!IS_ERR(folio)) {

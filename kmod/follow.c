@@ -99,24 +99,27 @@ static bool is_time(const struct itme_plan *plan, const struct itme_cursor *c)
  * itme_plan_touch - a chunk is used for the first time since it was read
  * @ino: file
  * @idx: chunk
+ * @named: by a trigger: it comes in no order that could be learned, and a plan that does
+ *	not know it is not wrong for that
  *
  * Under fs->lock, in the context of the process.
  *
  * Return: true when a plan reads ahead for it, so that nobody else has to
  */
-bool itme_plan_touch(struct itme_inode *ino, u32 idx)
+bool itme_plan_touch(struct itme_inode *ino, u32 idx, bool named)
 {
 	struct itme_fs *fs = ino->fs;
 	struct itme_plan *plan;
 	bool followed = false;
 	bool trusted = false;
-	bool known = false;
+	bool known = named;
 
 	lockdep_assert_held(&fs->lock);
 	itme_triggers_go_on(fs);
 	if (!ino->planned) {
 		itme_plans_stray(fs, ino->id);
-		itme_learn_touch(ino, idx);
+		if (!named)
+			itme_learn_touch(ino, idx);
 		return false;
 	}
 	list_for_each_entry(plan, &fs->plans, node) {
@@ -131,6 +134,8 @@ bool itme_plan_touch(struct itme_inode *ino, u32 idx)
 			from[i] = plan->cursors.cursor[i].pos;
 		trusted |= plan->trusted && plan->seq.cyclic;
 		fit = itme_cursors_touch(&plan->cursors, &plan->seq, ino->id, idx, &c);
+		if (fit == ITME_FIT_UNKNOWN && named)
+			continue;
 		fits = fit == ITME_FIT_LATE || (fit == ITME_FIT_EXPECTED && in_order(plan, c));
 		known |= fit != ITME_FIT_UNKNOWN || plan->learned;
 		plan->jumps += !fits;

@@ -148,7 +148,7 @@ void itme_plans_stray(struct itme_fs *fs, u32 object);
 void itme_plans_share(struct itme_fs *fs);
 
 /* follow.c */
-bool itme_plan_touch(struct itme_inode *ino, u32 idx);
+bool itme_plan_touch(struct itme_inode *ino, u32 idx, bool named);
 int itme_plan_step(struct itme_fs *fs, u32 id, u32 stage);
 void itme_plan_missed(struct itme_inode *ino, u32 idx);
 

@@ -507,10 +507,10 @@ struct itme_range itme_chunk_touch(struct itme_inode *ino, u32 idx, bool random)
 	c->flags &= ~ITME_C_PREFETCH;
 	WRITE_ONCE(c->young, 1);
 	WRITE_ONCE(c->stamp, itme_now());
-	planned = itme_plan_touch(ino, idx);
-	room = planned ? 0 : max(0L, itme_chunk_issue_room(fs));
 	/* What triggers name is used by itself, not with what is beside it in the file. */
 	said = itme_triggers_range(ino, idx);
+	planned = itme_plan_touch(ino, idx, said.start <= idx);
+	room = planned ? 0 : max(0L, itme_chunk_issue_room(fs));
 	range = itme_stream_touch(&ino->streams, &(struct itme_touch){
 		.idx = idx,
 		.nr_chunks = said.start > idx ? min(said.start, ino->nr_chunks) : ino->nr_chunks,

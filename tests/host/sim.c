@@ -81,6 +81,7 @@ void itme_prefetch_filled(struct itme_inode *ino, u32 idx)
 
 void itme_learn_touch(struct itme_inode *ino, u32 idx)
 {
+	sim.stats.recorded++;
 }
 
 void itme_learn_again(struct itme_fs *fs, pid_t tgid)

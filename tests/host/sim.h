@@ -82,6 +82,7 @@ struct sim_reader {
  * @dropped: out of memory
  * @unused: dropped before anybody used them
  * @given_up: fills begun and given up for want of room
+ * @recorded: touches of which an order could be learned
  */
 struct sim_stats {
 	u32 fills;
@@ -91,6 +92,7 @@ struct sim_stats {
 	u32 dropped;
 	u32 unused;
 	u32 given_up;
+	u32 recorded;
 };
 
 void sim_start(const struct sim_config *config);

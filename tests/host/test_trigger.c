@@ -341,11 +341,13 @@ static void neighbours(void)
 		trace[i] = i;
 	run(file, trace, 16);
 	CHECK(sim_resident(file, ITME_TIER_DRAM) == 16, "%u", sim_resident(file, ITME_TIER_DRAM));
-	/* Beside a pair that is used is another one. */
-	run(file, trace + 30, 2);
+	/* Beside a pair that is used is another one; and in which order they come is chance. */
+	s = run(file, trace + 30, 2);
 	CHECK(file->ino.chunks[32].state == ITME_ABSENT);
+	CHECK(!s.recorded, "%u", s.recorded);
 	s = run(other, trace, 64);
 	CHECK(s.demand <= 4, "%u", s.demand);
+	CHECK(s.recorded == 64, "%u", s.recorded);
 	for (u32 i = 16; i < 64; i++)
 		trace[i - 16] = i;
 	s = run(file, trace, 48);

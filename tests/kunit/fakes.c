@@ -51,7 +51,7 @@ void itme_inode_put(struct itme_inode *ino)
 
 /* follow.c, trigger.c: nobody has a plan here. */
 
-bool itme_plan_touch(struct itme_inode *ino, u32 idx)
+bool itme_plan_touch(struct itme_inode *ino, u32 idx, bool named)
 {
 	lockdep_assert_held(&ino->fs->lock);
 	return false;

@@ -182,6 +182,8 @@ TEST_F(trigger, slices_in_a_chunk)
 	/* what has no source inside is in large folios */
 	ASSERT_EQ(0, residency(self->fd, 20 * CHUNK, 12 * CHUNK, &r, NULL, 0));
 	EXPECT_LT(0, r.large);
+	ASSERT_EQ(0, residency(self->fd, 0, 12 * SLICE, &r, NULL, 0));
+	EXPECT_EQ(0, r.large);
 	EXPECT_EQ(0, check_mapped(self->fd, 0, 12 * SLICE, 1));
 	nl_close(&self->nl);
 }
