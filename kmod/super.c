@@ -169,11 +169,13 @@ bool itme_fs_get(struct itme_fs *fs)
 void itme_fs_put(struct itme_fs *fs)
 {
 	/*
-	 * Unmount may go on from here: it destroys the workqueues before it frees
-	 * @fs, which waits for the work item that is in the next line still.
+	 * Unmount may go on from between these, and we be preempted there: a request of
+	 * netlink is in no work item that it waits for. It frees @fs after a grace period.
 	 */
+	rcu_read_lock();
 	atomic_dec(&fs->inflight);
 	wake_up_all(&fs->inflight_wait);
+	rcu_read_unlock();
 }
 
 static void free_fs(struct itme_fs *fs)
@@ -191,7 +193,7 @@ static void free_fs(struct itme_fs *fs)
 	if (fs->plan_wq)
 		destroy_workqueue(fs->plan_wq);
 	itme_learn_stop(fs);
-	/* Completions that have had their read noted by somebody else already. */
+	/* Completions that have had their read noted by somebody else already, itme_fs_put(). */
 	synchronize_rcu();
 	cancel_delayed_work_sync(&fs->done_work);
 	if (fs->done_wq)
