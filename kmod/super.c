@@ -322,6 +322,12 @@ static int itme_fill_super(struct super_block *sb, struct fs_context *fc)
 	err = super_setup_bdi(sb);
 	if (err)
 		return err;
+	/*
+	 * The page cache shall not read ahead by itself, as khugepaged asks it to where
+	 * CONFIG_READ_ONLY_THP_FOR_FS is set: it would add folios that no budget counts, and
+	 * then call an operation that is not there.
+	 */
+	sb->s_bdi->ra_pages = 0;
 	fs->sb = sb;
 	fs->mode = opts->mode;
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
