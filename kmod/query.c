@@ -4,6 +4,16 @@
  */
 #include "itme.h"
 
+/* The next page that is there, after a hole that begins at @index; else @end. */
+static pgoff_t hole_end(struct itme_inode *ino, pgoff_t index, pgoff_t end)
+{
+	unsigned long there = index + 1;
+
+	if (there < end && xa_find(&ino->vfs.i_mapping->i_pages, &there, end - 1, XA_PRESENT))
+		return there;
+	return end;
+}
+
 /**
  * itme_query_chunk - where a chunk lies
  * @ino: file
@@ -25,10 +35,13 @@ u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res)
 	while (index < end) {
 		struct folio *folio = filemap_get_folio(ino->vfs.i_mapping, index);
 		int tier = ITME_TIER_NVME;
-		u64 n = PAGE_SIZE;
+		u64 n;
 
 		if (IS_ERR(folio)) {
-			index++;
+			pgoff_t next = hole_end(ino, index, end);
+
+			n = (u64)(next - index) << PAGE_SHIFT;
+			index = next;
 		} else {
 			n = folio_size(folio);
 			index = folio_next_index(folio);
