@@ -369,6 +369,18 @@ void itme_plans_balance(struct itme_fs *fs)
 	spin_unlock(&fs->lock);
 }
 
+/* Which plan has to go, so that there is a place for one that somebody sets? Or NULL. */
+static struct itme_plan *oldest_learned(struct itme_fs *fs)
+{
+	struct itme_plan *plan;
+
+	lockdep_assert_held(&fs->lock);
+	list_for_each_entry(plan, &fs->plans, node)
+		if (plan->learned)
+			return plan;
+	return NULL;
+}
+
 /**
  * itme_plan_install - let a plan be followed
  * @plan: complete; the caller's reference goes to the list
@@ -401,7 +413,8 @@ int itme_plan_install(struct itme_plan *plan, u32 *id)
 		old = itme_plan_find(fs, *id);
 		err = old ? 0 : -ENOENT;
 	} else if (nr >= ITME_PLANS_MAX) {
-		err = -ENOSPC;
+		old = plan->learned ? NULL : oldest_learned(fs);
+		err = old ? 0 : -ENOSPC;
 	}
 	plan->pages = count_pages(plan);
 	if (!err && !is_live(plan))
@@ -409,7 +422,7 @@ int itme_plan_install(struct itme_plan *plan, u32 *id)
 	if (!err) {
 		if (old)
 			leave(old);
-		else
+		if (!*id)
 			*id = ++fs->last_plan;
 		plan->id = *id;
 		plan->trusted = !plan->learned;

@@ -276,6 +276,42 @@ static void strays(void)
 	sim_stop();
 }
 
+static u32 set_one(struct sim_file *file, pid_t learned)
+{
+	struct itme_plan *p = itme_plan_alloc(sim_fs(), 1);
+	u32 id = 0;
+
+	p->learned = learned;
+	CHECK(!itme_plan_add(p, 0, file->ino.id, 0, 1 << 21));
+	if (!itme_plan_install(p, &id))
+		return id;
+	itme_plan_put(p);
+	return 0;
+}
+
+/* Plans that are learned leave a place for those that are set. */
+static void places(void)
+{
+	struct sim_config config = { .dram = 96 };
+	struct sim_file *file;
+	u32 learned[2];
+
+	sim_start(&config);
+	file = sim_file(NR);
+	CHECK(set_one(file, 0));
+	learned[0] = set_one(file, 1);
+	learned[1] = set_one(file, 1);
+	for (int i = 3; i < ITME_PLANS_MAX; i++)
+		CHECK(set_one(file, 0));
+	CHECK(!set_one(file, 1));
+	CHECK(set_one(file, 0));
+	CHECK(itme_plan_remove(sim_fs(), learned[0]) == -ENOENT);
+	CHECK(set_one(file, 0) > learned[1]);
+	CHECK(itme_plan_remove(sim_fs(), learned[1]) == -ENOENT);
+	CHECK(!set_one(file, 0));
+	sim_stop();
+}
+
 static const struct test tests[] = {
 	{ "cyclic plans come to MIN", cyclic },
 	{ "two readers of one plan", two_readers },
@@ -285,6 +321,7 @@ static const struct test tests[] = {
 	{ "steps", steps },
 	{ "a chunk counts once", counted_once },
 	{ "a file that no plan names", strays },
+	{ "as many as there may be", places },
 };
 
 TAP_MAIN(tests)
