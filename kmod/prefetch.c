@@ -124,7 +124,8 @@ static bool go_on(struct prefetch *p, bool *more, bool *closed)
 	done = p->settled == p->end && !p->done;
 	if (done) {
 		list_del_init(&p->node);
-		WRITE_ONCE(p->done, true);
+		/* Who sees it without the lock sees @end and @mine as they are now, too. */
+		smp_store_release(&p->done, true);
 	}
 	*closed = p->closed;
 	spin_unlock(&fs->lock);
@@ -231,12 +232,18 @@ static void begin_work(struct work_struct *work)
 	itme_fs_put(fs);
 }
 
+static bool is_done(const struct prefetch *p)
+{
+	/* Pairs with the release in go_on(). */
+	return smp_load_acquire(&p->done);
+}
+
 static __poll_t prefetch_poll(struct file *file, struct poll_table_struct *table)
 {
 	struct prefetch *p = file->private_data;
 
 	poll_wait(file, &p->wait, table);
-	return READ_ONCE(p->done) ? EPOLLIN | EPOLLRDNORM : 0;
+	return is_done(p) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
 static void count(struct prefetch *p, struct itme_prefetch_result *result)
@@ -263,9 +270,9 @@ static ssize_t prefetch_read(struct file *file, char __user *buf, size_t len, lo
 
 	if (len < sizeof(result))
 		return -EINVAL;
-	if (!READ_ONCE(p->done) && file->f_flags & O_NONBLOCK)
+	if (!is_done(p) && file->f_flags & O_NONBLOCK)
 		return -EAGAIN;
-	if (wait_event_interruptible(p->wait, READ_ONCE(p->done)))
+	if (wait_event_interruptible(p->wait, is_done(p)))
 		return -ERESTARTSYS;
 	count(p, &result);
 	return copy_to_user(buf, &result, sizeof(result)) ? -EFAULT : sizeof(result);
