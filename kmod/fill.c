@@ -176,6 +176,7 @@ static int charge(struct fill *fill, bool whole)
 		spare->pages = pages;
 	}
 	while (pages > 0 && !itme_tier_charge(fill->tier, pages)) {
+		fill->spare.tier = fill->tier;
 		if (itme_evict_to(fs, fill->tier, fill->demand, spare)) {
 			/* It is charged, and all that was wanted. */
 			if (fill->spare.folio)

@@ -110,6 +110,7 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  *	waits for
  * @inflight_wait: woken when @inflight or @prefetches falls
  * @stopping: no new work; unmount is under way
+ * @offlining: a block of memory goes offline
  * @demand_wq: fills somebody waits for
  * @prefetch_wq: fills nobody waits for
  * @hint_wq: WILLNEEDs and prefetches, a few at a time
@@ -151,6 +152,7 @@ struct itme_fs {
 	atomic_t willneeds;
 	wait_queue_head_t inflight_wait;
 	bool stopping;
+	bool offlining;
 	struct workqueue_struct *demand_wq;
 	struct workqueue_struct *prefetch_wq;
 	struct workqueue_struct *hint_wq;
@@ -367,10 +369,12 @@ void itme_prefetch(struct itme_inode *ino, struct itme_range range);
  * struct itme_spare - a folio between two chunks
  * @folio: locked, in no page cache, charged to its tier; NULL when there is none
  * @pages: that it has, or has to have
+ * @tier: likewise, the tier it is in
  */
 struct itme_spare {
 	struct folio *folio;
 	long pages;
+	int tier;
 };
 
 bool itme_spare_take(struct itme_spare *spare, struct itme_inode *ino, u32 idx);

@@ -191,8 +191,11 @@ static int memory_event(struct notifier_block *nb, unsigned long action, void *a
 {
 	struct memory_notify *mem = arg;
 
+	if (action == MEM_OFFLINE || action == MEM_CANCEL_OFFLINE)
+		WRITE_ONCE(pressure_fs->offlining, false);
 	if (action != MEM_GOING_OFFLINE)
 		return NOTIFY_OK;
+	WRITE_ONCE(pressure_fs->offlining, true);
 	for (int tries = 0; tries < 10; tries++) {
 		/* In the end mlocked ones, too: they are read again elsewhere. */
 		if (!evacuate(pressure_fs, mem->start_pfn, mem->nr_pages, tries > 4) ||

@@ -21,9 +21,11 @@
 
 #include "itme.h"
 
+/* Of a chunk in transit the kernel may have moved a folio to the other tier. */
 static bool may_take(struct folio *folio, const struct itme_spare *spare)
 {
 	return folio_nr_pages(folio) == spare->pages && folio_test_large(folio) &&
+	       itme_tier_of(folio_nid(folio)) == spare->tier &&
 	       folio_test_uptodate(folio) && !folio_test_dirty(folio) &&
 	       !folio_test_writeback(folio) && !folio_test_private(folio) &&
 	       !folio_test_mlocked(folio) && !folio_test_has_hwpoisoned(folio);
@@ -52,13 +54,13 @@ static bool detach(struct address_space *mapping, struct folio *folio)
 
 /**
  * itme_spare_take - a chunk leaves memory, its folio stays
- * @spare: whose @pages say how large it has to be; empty
+ * @spare: whose @pages and @tier say how large it has to be, and where; empty
  * @ino: file
  * @idx: chunk, ITME_BUSY by the caller, who has looked that nobody has it locked in
  *	memory
  *
  * Return: true when the chunk is gone, its folio in @spare, locked; false when it is
- * not of one folio of that size, or somebody has a reference on it
+ * not of one such folio, or somebody has a reference on it
  */
 bool itme_spare_take(struct itme_spare *spare, struct itme_inode *ino, u32 idx)
 {
@@ -66,7 +68,8 @@ bool itme_spare_take(struct itme_spare *spare, struct itme_inode *ino, u32 idx)
 	pgoff_t index = itme_chunk_start(ino, idx);
 	struct folio *folio;
 
-	if (itme_chunk_pages(ino, idx) != spare->pages)
+	/* What leaves a block that goes offline must not come back to it. */
+	if (itme_chunk_pages(ino, idx) != spare->pages || READ_ONCE(ino->fs->offlining))
 		return false;
 	folio = filemap_lock_folio(mapping, index);
 	if (IS_ERR(folio))
