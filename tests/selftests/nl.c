@@ -208,8 +208,9 @@ static ssize_t receive(struct nl *nl, void *buf, size_t len)
 	struct pollfd p = { .fd = nl->fd, .events = POLLIN };
 	ssize_t n;
 
-	if (poll(&p, 1, PATIENCE_MS) != 1)
-		return -ETIMEDOUT;
+	n = poll(&p, 1, PATIENCE_MS);
+	if (n != 1)
+		return n ? -errno : -ETIMEDOUT;
 	n = recv(nl->fd, buf, len, 0);
 	return n < 0 ? -errno : n;
 }
