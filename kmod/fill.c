@@ -176,8 +176,11 @@ static int charge(struct fill *fill, bool whole)
 		spare->pages = pages;
 	}
 	while (pages > 0 && !itme_tier_charge(fill->tier, pages)) {
+		/* What is above a budget that has been lowered leaves for good. */
+		bool above = itme_tier_room(fill->tier) < 0;
+
 		fill->spare.tier = fill->tier;
-		if (itme_evict_to(fs, fill->tier, fill->demand, spare)) {
+		if (itme_evict_to(fs, fill->tier, fill->demand, above ? NULL : spare)) {
 			/* It is charged, and all that was wanted. */
 			if (fill->spare.folio)
 				pages = 0;
