@@ -89,7 +89,7 @@ def measure(opt, rows):
     second = guest(opt, "second", again) if again else None
     if again and second is None:
         return None, []
-    return first, model_figures.differing(first, second, [r.name for r in again]) if second else []
+    return first, list(model_figures.differing(first, second, [r.name for r in again])) if second else []
 
 
 def main():
