@@ -11,6 +11,8 @@
  * Locks, outermost first:
  *
  *   inode lock of the root   names: import, unlink; readdir takes it shared
+ *   pending_mutex            netlink_plan.c; plans that have come in part, by socket
+ *   mounted_lock             netlink.c; spinlock, none taken inside: which file system
  *   fs->budget_lock          mutex; one change of budgets or nodes at a time
  *   folio lock               page cache identity of a folio, as anywhere in mm
  *   fs->lock                 spinlock; chunk state, queues, streams, pins
