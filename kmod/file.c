@@ -17,6 +17,7 @@
 
 #include "event.h"
 #include "itme.h"
+#include "plan.h"
 #include "trace.h"
 #include "trigger.h"
 
@@ -309,13 +310,13 @@ static int itme_open(struct inode *inode, struct file *file)
 	if (file->f_mode & FMODE_WRITE)
 		return -EROFS;
 	file->f_mode |= FMODE_CAN_ODIRECT | FMODE_NOWAIT;
-	atomic_inc(&itme_i(inode)->opens);
+	itme_plans_opened(itme_i(inode), 1);
 	return 0;
 }
 
 static int itme_release(struct inode *inode, struct file *file)
 {
-	atomic_dec(&itme_i(inode)->opens);
+	itme_plans_opened(itme_i(inode), -1);
 	return 0;
 }
 

@@ -190,7 +190,7 @@ struct itme_fs {
  * @planned: plans that name it; written under fs->lock
  * @sources: plans with triggers of which it has a source; written under fs->lock
  * @targets: plans with triggers of which it has a target, under fs->lock
- * @opens: open file descriptions
+ * @opens: open file descriptions; written under fs->lock
  * @hints: those of fs->willneeds that are for this file
  * @prefetches: of ITME_IOC_PREFETCH, while they are under way; under fs->lock
  * @streams: sequential readers, under fs->lock
@@ -206,7 +206,7 @@ struct itme_inode {
 	u32 planned;
 	u32 sources;
 	u32 targets;
-	atomic_t opens;
+	u32 opens;
 	atomic_t hints;
 	struct list_head prefetches;
 	struct itme_chunk *chunks;

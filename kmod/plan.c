@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DOC: the object: plans are made, come, go, share the tiers
+ * DOC: the object: plans are made, come, go
  */
+#include <linux/bsearch.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 
@@ -209,9 +210,35 @@ static void count_in(struct itme_plan *plan, int n)
 	for (u32 i = 0; i < plan->nr_objects; i++) {
 		struct itme_inode *ino = xa_load(&fs->objects, plan->objects[i]);
 
-		if (ino)
-			WRITE_ONCE(ino->planned, ino->planned + n);
+		if (!ino)
+			continue;
+		WRITE_ONCE(ino->planned, ino->planned + n);
+		plan->opens += ino->opens ? n : 0;
 	}
+}
+
+/**
+ * itme_plans_opened - a file is opened, or closed
+ * @ino: file
+ * @n: one more or less that has it open
+ */
+void itme_plans_opened(struct itme_inode *ino, int n)
+{
+	struct itme_fs *fs = ino->fs;
+	struct itme_plan *plan;
+	u32 was;
+
+	spin_lock(&fs->lock);
+	was = ino->opens;
+	WRITE_ONCE(ino->opens, was + n);
+	if (ino->planned && !was != !ino->opens) {
+		list_for_each_entry(plan, &fs->plans, node)
+			if (bsearch(&ino->id, plan->objects, plan->nr_objects, sizeof(u32),
+				    compare_objects))
+				plan->opens += n;
+		itme_plans_share(fs);
+	}
+	spin_unlock(&fs->lock);
 }
 
 /* Into the list, and out of it. */
@@ -245,13 +272,6 @@ struct itme_plan *itme_plan_find(struct itme_fs *fs, u32 id)
 	return NULL;
 }
 
-#define SHARE_ALL	BIT_ULL(32)
-
-static u64 share_of(u64 part, u64 all)
-{
-	return part >= all ? SHARE_ALL : div64_u64(part << 32, all);
-}
-
 bool itme_plan_names(const struct itme_plan *plan, u32 object)
 {
 	u32 low = 0, high = plan->seq.nr_runs;
@@ -265,108 +285,6 @@ bool itme_plan_names(const struct itme_plan *plan, u32 object)
 			high = mid;
 	}
 	return low < plan->seq.nr_runs && plan->seq.keys[low].key >> 32 == object;
-}
-
-/* Does it say what stays, and when it is used again? */
-static bool shares(const struct itme_plan *plan)
-{
-	return plan->seq.cyclic && plan->trusted && plan->pages;
-}
-
-/* See struct itme_queues; nothing, unless all that was used of late is in a plan. */
-static long planned(struct itme_fs *fs)
-{
-	bool stray = fs->stray && itme_age(fs->stray_at, itme_now()) < ITME_STALE;
-	struct itme_plan *plan;
-	long chunks = 0;
-
-	list_for_each_entry(plan, &fs->plans, node) {
-		if (!shares(plan))
-			continue;
-		chunks += plan->chunk;
-		if (stray && itme_plan_names(plan, fs->stray))
-			stray = false;
-	}
-	return stray ? 0 : chunks;
-}
-
-/**
- * itme_plans_stray - a chunk is used that no plan says anything of
- * @fs: file system
- * @object: number of its file
- *
- * Who reads without a plan wants more of the ring. Under fs->lock.
- */
-void itme_plans_stray(struct itme_fs *fs, u32 object)
-{
-	fs->stray = object;
-	fs->stray_at = itme_now();
-	if (fs->queues[ITME_TIER_DRAM].planned)
-		itme_plans_share(fs);
-}
-
-/*
- * What stays of each plan: its budget, or of what the budgets leave the same part of
- * every plan, so that none waits for the drive more than the others. A plan that is
- * gone through once keeps nothing, as nothing of it is used again.
- */
-void itme_plans_share(struct itme_fs *fs)
-{
-	u64 left[ITME_MEM_TIERS], all = 0, out = 0;
-	struct itme_plan *plan;
-
-	lockdep_assert_held(&fs->lock);
-	fs->queues[ITME_TIER_DRAM].planned = planned(fs);
-	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
-		long budget = atomic_long_read(&itme_tiers[tier].budget);
-		long pages = budget - fs->queues[tier].pinned -
-			     (tier == ITME_TIER_DRAM ?
-			      itme_policy_ring(budget, fs->queues[tier].planned) : 0);
-
-		left[tier] = max(0L, pages);
-	}
-	list_for_each_entry(plan, &fs->plans, node) {
-		u64 part;
-
-		memset(plan->share, 0, sizeof(plan->share));
-		if (!shares(plan))
-			continue;
-		if (!plan->budget) {
-			all += plan->pages;
-			continue;
-		}
-		/* Of budgets that are more than there is, the older plan's goes first. */
-		part = min3(plan->budget, plan->pages, left[ITME_TIER_DRAM]);
-		left[ITME_TIER_DRAM] -= part;
-		plan->share[ITME_TIER_DRAM] = share_of(part, plan->pages);
-	}
-	list_for_each_entry(plan, &fs->plans, node) {
-		if (!shares(plan))
-			continue;
-		if (!plan->budget)
-			plan->share[ITME_TIER_DRAM] = share_of(left[ITME_TIER_DRAM], all);
-		out += mul_u64_u64_shr(plan->pages, SHARE_ALL - plan->share[ITME_TIER_DRAM], 32);
-	}
-	/* Of CXL, the same part of what every plan has not in DRAM. */
-	list_for_each_entry(plan, &fs->plans, node) {
-		u64 rest = SHARE_ALL - plan->share[ITME_TIER_DRAM];
-
-		if (shares(plan) && out)
-			plan->share[ITME_TIER_CXL] =
-				mul_u64_u64_shr(rest, share_of(left[ITME_TIER_CXL], out), 32);
-	}
-}
-
-/**
- * itme_plans_balance - what stays of each plan, now that budgets or pins may differ
- * @fs: file system
- */
-void itme_plans_balance(struct itme_fs *fs)
-{
-	spin_lock(&fs->lock);
-	if (!list_empty(&fs->plans))
-		itme_plans_share(fs);
-	spin_unlock(&fs->lock);
 }
 
 /* Which plan has to go, so that there is a place for one that somebody sets? Or NULL. */

@@ -77,6 +77,7 @@ enum itme_class {
  * @triggers: or NULL
  * @objects: the files that it names, each once
  * @nr_objects: of them
+ * @opens: of them, files that somebody has open; under fs->lock
  * @pages: of all its chunks, each counted once; constant, too
  * @chunk: the largest one, pages; constant, too
  * @lookahead: pages to be ahead at most; 0 as many as the ring has room for
@@ -107,6 +108,7 @@ struct itme_plan {
 	struct itme_triggers *triggers;
 	u32 *objects;
 	u32 nr_objects;
+	u32 opens;
 	u64 pages;
 	long chunk;
 	u64 lookahead;
@@ -140,6 +142,7 @@ void itme_plans_drop(struct itme_fs *fs);
 void itme_plan_execute(struct itme_plan *plan);
 enum itme_class itme_plan_class(struct itme_inode *ino, u32 idx, u32 *cycle);
 void itme_plans_balance(struct itme_fs *fs);
+void itme_plans_opened(struct itme_inode *ino, int n);
 void itme_plans_forget(struct itme_fs *fs, u32 object);
 /* Under fs->lock. */
 struct itme_plan *itme_plan_find(struct itme_fs *fs, u32 id);

@@ -92,7 +92,7 @@ void itme_query_object(struct itme_inode *ino, struct itme_object *obj)
 		.id = ino->id,
 		.size = i_size_read(&ino->vfs),
 		.chunk_size = 1U << ino->chunk_shift,
-		.opens = atomic_read(&ino->opens),
+		.opens = READ_ONCE(ino->opens),
 		.lower_ino = lower->i_ino,
 		.lower_dev = new_encode_dev(lower->i_sb->s_dev),
 	};

@@ -763,6 +763,7 @@ struct sim_file *sim_file(u32 chunks)
 	ino->chunk_shift = sim.config.chunk_shift;
 	ino->nr_chunks = chunks;
 	ino->linked = true;
+	ino->opens = 1;
 	ino->vfs.i_mapping = &ino->vfs.i_data;
 	ino->vfs.i_data.host = &ino->vfs;
 	/* The last chunk is short. */

@@ -153,6 +153,16 @@ static void two_plans(void)
 	}
 	CHECK(p[0]->share[0] == p[1]->share[0] && p[0]->share[1] == p[1]->share[1]);
 	CHECK(p[0]->share[0] && p[0]->share[1]);
+	/* Whose file nobody has open leaves it to the other, until it is opened again. */
+	itme_plans_opened(&file[0]->ino, -1);
+	CHECK(!p[0]->share[0] && !p[0]->share[1]);
+	CHECK((p[1]->share[0] + p[1]->share[1]) * (NR / 2) >> 32 >= (u64)stays(&config, 1) - 2,
+	      "%lu of %ld", (p[1]->share[0] + p[1]->share[1]) * (NR / 2) >> 32,
+	      stays(&config, 1));
+	itme_plans_opened(&file[0]->ino, 1);
+	itme_plans_opened(&file[0]->ino, 1);
+	itme_plans_opened(&file[0]->ino, -1);
+	CHECK(p[0]->share[0] && p[0]->share[0] == p[1]->share[0]);
 	/* A budget goes first, and what is left is the other's. */
 	p[1]->budget = 60 * ITME_CHUNK_MAX_PAGES;
 	itme_plans_balance(sim_fs());
@@ -160,6 +170,9 @@ static void two_plans(void)
 	p[0]->budget = 60 * ITME_CHUNK_MAX_PAGES;
 	itme_plans_balance(sim_fs());
 	CHECK((p[0]->share[0] + p[1]->share[0]) * (NR / 2) >> 32 <= (u64)stays(&config, 2) - 32);
+	/* And is kept for who is not there. */
+	itme_plans_opened(&file[1]->ino, -1);
+	CHECK(p[1]->share[0]);
 	sim_stop();
 }
 
