@@ -125,7 +125,8 @@ static int work(void *arg)
 	return !!ret;
 }
 
-TEST_F(chaos, all)
+/* The long run alone takes as long as other tests may. */
+TEST_F_TIMEOUT(chaos, all, 1200)
 {
 	static int (*const steps[WORKERS])(uint64_t *) = {
 		read_step, read_step, map_step, advise_step, budget_step, name_step,
