@@ -111,9 +111,6 @@ static void fill_end(struct fill *fill, int err)
 
 	trace_itme_fill(ino, idx, fill->tier, fill->demand, err ?: (long)fill->bytes,
 			ktime_get_ns() - fill->started);
-	if (fill->bytes)
-		itme_count(ino, fill->demand ? ITME_DEMAND_BYTES : ITME_PREFETCH_BYTES,
-			   fill->bytes);
 	if (fill->small)
 		itme_count(ino, ITME_SMALL_FOLIOS, 1);
 	itme_tier_uncharge(fill->tier, fill->charged);
@@ -488,6 +485,8 @@ static void read_done(struct itme_read *read)
 	if (!read_error(read)) {
 		fill->bytes += read->len;
 		itme_count(fill->ino, ITME_READ_BYTES, read->len);
+		itme_count(fill->ino, fill->demand ? ITME_DEMAND_BYTES : ITME_PREFETCH_BYTES,
+			   read->len);
 		zero_tail(fill);
 		end_run(fill, true);
 	}
