@@ -14,18 +14,18 @@
 namespace itme::test
 {
 
-/// Bytes of a header: little-endian numbers and texts with their length before them.
-class Bytes
+/// HeaderBytes of a header: little-endian numbers and texts with their length before them.
+class HeaderBytes
 {
 public:
 	template <class T>
-	Bytes &raw(T value)
+	HeaderBytes &raw(T value)
 	{
 		text_.append(reinterpret_cast<const char *>(&value), sizeof(value));
 		return *this;
 	}
 
-	Bytes &text(const std::string &text)
+	HeaderBytes &text(const std::string &text)
 	{
 		raw<std::uint64_t>(text.size());
 		text_ += text;
@@ -109,7 +109,7 @@ public:
 	/// Without the data.
 	std::string header() const
 	{
-		Bytes head;
+		HeaderBytes head;
 
 		head.raw<std::uint32_t>(0x46554747).raw(version);
 		head.raw(tensor_count ? tensor_count : tensors_);
@@ -137,8 +137,8 @@ private:
 		return *this;
 	}
 
-	Bytes pairs_;
-	Bytes entries_;
+	HeaderBytes pairs_;
+	HeaderBytes entries_;
 	std::uint64_t count_ = 0;
 	std::uint64_t tensors_ = 0;
 	std::uint64_t data_ = 0;
@@ -163,7 +163,7 @@ public:
 
 	nlohmann::ordered_json &json() { return json_; }
 
-	std::string header() const { return Bytes().text(json_.dump()).str(); }
+	std::string header() const { return HeaderBytes().text(json_.dump()).str(); }
 
 	std::string write(const TempTree &tree, const std::string &name) const
 	{

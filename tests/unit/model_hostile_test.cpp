@@ -14,8 +14,8 @@ namespace itme
 namespace
 {
 
-using test::Bytes;
 using test::Gguf;
+using test::HeaderBytes;
 using test::Safetensors;
 
 constexpr std::uint64_t huge = std::numeric_limits<std::uint64_t>::max();
@@ -46,7 +46,7 @@ protected:
 	/// A safetensors file of this header.
 	std::string why_json(const std::string &json)
 	{
-		const auto path = tree.write("m.safetensors", Bytes().text(json).str());
+		const auto path = tree.write("m.safetensors", HeaderBytes().text(json).str());
 
 		std::filesystem::resize_file(path, 8 + json.size() + 4096);
 		return why(path);
@@ -120,7 +120,7 @@ TEST_F(ModelHostile, HugeCounts)
 
 	file.tensor_count = huge;
 	expect_has(why(file), "more than any model has");
-	file.tensor_count = 500'000;
+	file.tensor_count = 200'000;
 	expect_has(why(file), "too short");
 	file.tensor_count = 1;
 	file.pair_count = huge;
@@ -132,11 +132,11 @@ TEST_F(ModelHostile, HugeCounts)
 TEST_F(ModelHostile, HugeTextsAndArrays)
 {
 	const auto array = [](std::uint32_t type, std::uint64_t count) {
-		return Bytes().raw(type).raw(count).str();
+		return HeaderBytes().raw(type).raw(count).str();
 	};
 
 	for (const std::string &value :
-	     {Bytes().raw(huge).str(), Bytes().raw<std::uint64_t>(1U << 30).str()})
+	     {HeaderBytes().raw(huge).str(), HeaderBytes().raw<std::uint64_t>(1U << 30).str()})
 		expect_has(why(one().pair("a", 8, value)), "ends within its header");
 	for (const std::uint32_t type : {0U, 5U, 8U, 9U, 12U})
 		for (const std::uint64_t count : {huge, huge / 8 + 2, std::uint64_t{1} << 40})
@@ -158,13 +158,14 @@ TEST_F(ModelHostile, AHeaderWithoutEnd)
 {
 	// Empty texts as far as the file goes, which is a hole.
 	Gguf file = one();
-	file.pair("a", 9, Bytes().raw<std::uint32_t>(8).raw(huge).str());
+	file.pair("a", 9, HeaderBytes().raw<std::uint32_t>(8).raw(huge).str());
 	const auto path = file.write(tree, "m.gguf");
 
 	std::filesystem::resize_file(path, std::uint64_t{1} << 40);
-	expect_has(why(path), "larger than 128 MiB");
+	expect_has(why(path), "larger than 64 MiB");
 
-	const auto json = tree.write("m.safetensors", Bytes().raw<std::uint64_t>(99'999'999).str());
+	const auto json =
+		tree.write("m.safetensors", HeaderBytes().raw<std::uint64_t>(9'999'999).str());
 	std::filesystem::resize_file(json, std::uint64_t{1} << 40);
 	expect_has(why(json), "not JSON");
 	tree.write("model.safetensors.index.json", "");
@@ -251,8 +252,8 @@ TEST_F(ModelHostile, SplitFiles)
 	second.tensor("b", {64}).u16("split.no", 1).u16("split.count", 2);
 	second.write(tree, "m-00002-of-00002.gguf");
 	EXPECT_EQ(why(first), "it is a model");
-	Gguf counted = part(0, 2);
-	counted.i32("split.tensors.count", 5).write(tree, "m-00001-of-00002.gguf");
+	Gguf counts = part(0, 2);
+	counts.i32("split.tensors.count", 5).write(tree, "m-00001-of-00002.gguf");
 	expect_has(why(first), "2 tensors in all parts, and its header says 5");
 	// It is itself its second part.
 	tree.remove("m-00002-of-00002.gguf");
@@ -301,17 +302,17 @@ TEST_F(ModelHostile, Json)
 
 	std::string deep = "{\"__metadata__\": ";
 	std::string keys = "{";
-	for (int i = 0; i < 1'000'000; i++) {
+	for (int i = 0; i < 300'000; i++) {
 		deep += "[";
 		keys += "\"" + std::to_string(i) + "\":{\"dtype\":\"U8\",\"shape\":[0]," +
 			"\"data_offsets\":[0,0]},";
 	}
 	expect_has(why_json(deep), "more than 16 levels");
-	expect_has(why_json(keys + "\"a\": 1}"), "more than 524288 tensors");
+	expect_has(why_json(keys + "\"a\": 1}"), "more than 262144 tensors");
 	expect_has(why_json("{\"" + std::string(100'000, 'k') + "\": 1}"), "a key of 100000 bytes");
 	expect_has(why_json("{\"a\": {\"dtype\": \"" + std::string(1'000'000, 'k')), "not JSON");
 	// Length of the header.
-	const auto path = tree.write("m.safetensors", Bytes().raw(huge).str() + "{}");
+	const auto path = tree.write("m.safetensors", HeaderBytes().raw(huge).str() + "{}");
 	expect_has(why(path), "not a safetensors file, or cut off");
 }
 
@@ -319,7 +320,7 @@ TEST_F(ModelHostile, Index)
 {
 	const std::pair<const char *, const char *> wrong[] = {
 		{"", "within its header"},
-		{"null and void", "not JSON"},
+		{"{null and void", "not JSON"},
 		{"null", "not an object"},
 		{"{\"weight_map\": {}}", "no 'weight_map'"},
 		{"{\"weight_map\": []}", "no 'weight_map'"},
@@ -373,7 +374,7 @@ TEST_F(ModelHostile, NothingTakesMuchMemory)
 	Gguf file = one();
 
 	::getrusage(RUSAGE_SELF, &before);
-	file.pair("a", 8, Bytes().raw<std::uint64_t>(std::uint64_t{8} << 30).str());
+	file.pair("a", 8, HeaderBytes().raw<std::uint64_t>(std::uint64_t{8} << 30).str());
 	const auto path = file.write(tree, "m.gguf");
 	std::filesystem::resize_file(path, std::uint64_t{1} << 40);
 	EXPECT_NE(why(path), "it is a model");

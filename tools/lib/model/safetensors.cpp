@@ -17,8 +17,6 @@ namespace itme
 namespace
 {
 
-/// Of a header, as the format has it; and of an index.
-constexpr std::uint64_t json_max = 100'000'000;
 constexpr std::uint64_t config_max = 1U << 20;
 constexpr std::size_t shape_max = 16;
 
@@ -173,7 +171,7 @@ Result<Shard> read_shard(int dir_fd, const std::string &name, HeaderBudget &budg
 		return tl::unexpected(source.error());
 	if (auto ret = source->read(0, &length, sizeof(length), budget); !ret)
 		return tl::unexpected(ret.error());
-	if (length > json_max || length > source->size() - sizeof(length))
+	if (length > header_max || length > source->size() - sizeof(length))
 		return source->bad("a header of {} bytes: not a safetensors file, or cut off",
 				   length);
 	const auto text = read_all(*source, sizeof(length), length, budget);
@@ -237,6 +235,7 @@ public:
 
 		if (tensors.empty())
 			return source.bad("no 'weight_map', or an empty one");
+		sort_files();
 		std::sort(tensors.begin(), tensors.end());
 		const auto twice = std::adjacent_find(
 			tensors.begin(), tensors.end(),
@@ -247,6 +246,21 @@ public:
 	}
 
 private:
+	/// In the order of their names, whatever that of the tensors is.
+	void sort_files()
+	{
+		std::vector<std::uint32_t> now(index_.files.size());
+		std::uint32_t next = 0;
+
+		index_.files.clear();
+		for (const auto &[name, number] : numbers_) {
+			now[number] = next++;
+			index_.files.push_back(name);
+		}
+		for (auto &tensor : index_.tensors)
+			tensor.second = now[tensor.second];
+	}
+
 	Index index_;
 	std::map<std::string, std::uint32_t> numbers_;
 };
@@ -318,7 +332,7 @@ void read_config(int dir_fd, RawModel &model)
 	const auto text = read_all(*source, 0, source->size(), budget);
 	if (!text)
 		return;
-	const auto value = [&](const JsonPath &path, const JsonValue &value) -> Why {
+	const auto take = [&](const JsonPath &path, const JsonValue &value) -> Why {
 		// What models of several kinds have below "text_config" is of the language model.
 		if (path.size() != 1 && (path.size() != 2 || path[0] != "text_config"))
 			return std::nullopt;
@@ -336,7 +350,7 @@ void read_config(int dir_fd, RawModel &model)
 			found.expert_used = *value.number;
 		return std::nullopt;
 	};
-	if (read_json(*text, {{}, {}, value}))
+	if (read_json(*text, {{}, {}, take}))
 		return;
 	model.architecture = found.architecture;
 	model.layers = found.layers;

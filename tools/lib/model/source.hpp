@@ -15,8 +15,8 @@ namespace itme
 
 /// What headers say that no model needs is an error: some MiB of vocabulary, and a name and a few
 /// numbers for each tensor, are what there is.
-constexpr std::uint64_t header_max = std::uint64_t{128} << 20;
-constexpr std::uint64_t tensors_max = std::uint64_t{1} << 19;
+constexpr std::uint64_t header_max = std::uint64_t{64} << 20;
+constexpr std::uint64_t tensors_max = std::uint64_t{1} << 18;
 constexpr std::size_t tensor_name_max = 255;
 constexpr std::size_t files_max = 4096;
 
