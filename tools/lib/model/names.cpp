@@ -209,7 +209,8 @@ bool has_any(std::string_view text, std::initializer_list<std::string_view> part
 /// Of parts beside the way that a token of text takes.
 bool is_aside(const Words &words)
 {
-	if (is_any(words[0], {"v", "a", "mm", "enc", "mtp", "vision_tower", "visual"}))
+	if (words.size() > 1 &&
+	    is_any(words[0], {"v", "a", "mm", "enc", "mtp", "vision_tower", "visual"}))
 		return true;
 	for (std::size_t i = 0; i + 1 < words.size(); i++)
 		if (is_any(words[i], {"visual", "vision_tower", "vision_model", "vision_encoder",
