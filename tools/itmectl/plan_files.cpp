@@ -95,10 +95,12 @@ itme::Result<itme::PlanFile> plan_of_model(Context &ctx, const Arguments &args, 
 	auto mount = ctx.mount();
 	if (!mount)
 		return tl::unexpected(mount.error());
+	// As by "model plan", so that each replaces the other; below, files get the names of
+	// imports.
+	options.name = plan_name(*model);
 	const auto chunk = name_imported(*mount, *model);
 	if (!chunk)
 		return tl::unexpected(chunk.error());
-	options.name = plan_name(*model);
 	options.stage = stage;
 	options.chunk = *chunk;
 	auto made = itme::plan_model(*model, options);
