@@ -12,6 +12,7 @@
 #include <cstring>
 #include <map>
 #include <span>
+#include <utility>
 
 namespace itme
 {
@@ -493,7 +494,7 @@ Result<std::vector<Part>> read_parts(int dir_fd, const std::string &name)
 			    given->file.name, count, count);
 	std::uint64_t tensors = 0;
 	for (std::uint64_t i = 0; i < count; i++) {
-		auto part = i + 1 == split->part ? std::move(given)
+		auto part = i + 1 == split->part ? std::exchange(given, Part())
 						 : read_part(dir_fd, split->of(i + 1), budget);
 		if (!part)
 			return tl::unexpected(part.error());
