@@ -15,7 +15,7 @@ namespace itme
 namespace
 {
 
-constexpr std::array<std::pair<int, __u64 itme_stats::*>, 19> counters{{
+constexpr std::array<std::pair<int, __u64 itme_stats::*>, 24> counters{{
 	{ITME_A_STATS_READ_BYTES, &itme_stats::read_bytes},
 	{ITME_A_STATS_READS, &itme_stats::reads},
 	{ITME_A_STATS_DEMAND_BYTES, &itme_stats::demand_bytes},
@@ -35,6 +35,11 @@ constexpr std::array<std::pair<int, __u64 itme_stats::*>, 19> counters{{
 	{ITME_A_STATS_BUSY_FAILS, &itme_stats::busy_fails},
 	{ITME_A_STATS_HINTS, &itme_stats::hints},
 	{ITME_A_STATS_HINTS_DROPPED, &itme_stats::hints_dropped},
+	{ITME_A_STATS_SWAP_OUT_BYTES, &itme_stats::swap_out_bytes},
+	{ITME_A_STATS_SWAP_IN_BYTES, &itme_stats::swap_in_bytes},
+	{ITME_A_STATS_SWAP_ZERO_BYTES, &itme_stats::swap_zero_bytes},
+	{ITME_A_STATS_SWAP_CLEAN_BYTES, &itme_stats::swap_clean_bytes},
+	{ITME_A_STATS_SWAP_ERRORS, &itme_stats::swap_errors},
 }};
 
 /// What a range takes in a message, at most; what a stage takes around its ranges, and what
