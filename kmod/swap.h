@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: copies of written pages on swap areas
+ *
+ * The page cache of a native file is the newest there is of it. A page that is dirty has
+ * no copy here, or one that is older. A page that is clean has one here, so it may be
+ * dropped. A page that is in neither of the two does not exist: it is a hole.
+ *
+ * PG_dirty of native folios is set by noop_dirty_folio() and so is in no statistics of
+ * the kernel. Who clears it does so with folio_test_clear_dirty(), folio locked and
+ * unmapped; folio_clear_dirty_for_io() and folio_cancel_dirty() would count it as cleaned.
+ */
+#ifndef ITME_SWAP_H
+#define ITME_SWAP_H
+
+#include <linux/types.h>
+
+struct itme_fs;
+struct itme_inode;
+struct itme_read;
+
+bool itme_stored(struct itme_inode *ino, pgoff_t index);
+pgoff_t itme_stored_next(struct itme_inode *ino, pgoff_t index, pgoff_t end, bool stored);
+int itme_store(struct itme_inode *ino, u32 idx);
+void itme_stored_read(struct itme_inode *ino, struct itme_read *read);
+void itme_stored_forget(struct itme_inode *ino, pgoff_t first, pgoff_t end);
+long itme_swap_room(struct itme_fs *fs);
+bool itme_can_store(struct itme_fs *fs);
+
+#endif /* ITME_SWAP_H */
