@@ -115,6 +115,7 @@ int itme_area_end_drain(struct itme_fs *fs, struct itme_area *area, int err);
 
 u32 itme_area_take(struct itme_areas *areas, u32 want, u32 *place);
 void itme_area_give(struct itme_areas *areas, u32 place);
+bool itme_areas_stable(struct itme_areas *areas);
 void itme_areas_room(struct itme_areas *areas, long *free, long *total);
 
 /* area_io.c */

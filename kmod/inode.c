@@ -47,6 +47,7 @@ struct inode *itme_inode_alloc(struct super_block *sb)
 		return NULL;
 	/* All but what init_once() made, which must survive reuse. */
 	memset_after(ino, 0, vfs);
+	xa_init(&ino->stored);
 	return &ino->vfs;
 }
 
