@@ -71,7 +71,7 @@ void itme_inode_evict(struct inode *inode)
 	}
 	if (ino->lower)
 		itme_backing_close(ino->lower);
-	kvfree(ino->chunks);
+	itme_chunks_free(ino);
 	kfree(ino->name);
 }
 

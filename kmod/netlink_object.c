@@ -12,7 +12,7 @@ static int count_bytes(struct itme_inode *ino, u64 *bytes)
 {
 	struct itme_residency res = {};
 
-	for (u32 idx = 0; idx < ino->nr_chunks; idx++) {
+	for (u32 idx = 0; itme_chunk_next(ino, &idx); idx++) {
 		itme_query_chunk(ino, idx, &res);
 		if (fatal_signal_pending(current))
 			return -EINTR;
