@@ -10,7 +10,7 @@
  *
  * Locks, outermost first:
  *
- *   inode lock of the root   names: import, unlink; readdir takes it shared
+ *   inode lock               names in a directory, attributes and ACLs of an inode
  *   pending_mutex            netlink_plan.c; plans that have come in part, by socket
  *   mounted_lock             netlink.c; spinlock, none taken inside: which file system
  *   fs->budget_lock          mutex; one change of budgets or nodes at a time
@@ -19,6 +19,8 @@
  *   inode->i_lock            taken by igrab() under fs->lock
  *   mapping->i_pages         xa_lock, as anywhere in mm; recycle.c, folio locked
  *   ring_lock                event.c: what is to be told to listeners
+ *   attr_lock                xattr.c; rwlock; lists of attributes
+ *   fs->quota_lock           spinlock; what files may take, struct itme_quota
  *   charge_lock              tier.c; spinlock; use against budget of a tier
  *
  * fs->lock is taken in process context only: completions of I/O go through a
@@ -56,6 +58,7 @@
 
 #include "plan.h"
 #include "policy.h"
+#include "quota.h"
 #include "stats.h"
 #include "stream.h"
 
@@ -101,8 +104,7 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @stray: file that was used last without a plan that is trusted; under @lock
  * @stray_at: when, 1/ITME_HZ s
  * @learn: who makes plans of touches
- * @objects: inodes by number, until evicted. Entered under the root's inode lock,
- *	seen and erased under @lock
+ * @objects: inodes by number, until evicted; seen and erased under @lock
  * @next_id: where the search for a free number starts
  * @budget_lock: see above
  * @pages_wait: woken when a chunk has come to rest or left, or a budget changed;
@@ -132,7 +134,15 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @rotation: time between two looks of the sampler at a chunk, 1/ITME_HZ s, by tier
  * @sampled_read: bytes read when the sampler last looked
  * @counters: since the mount
- * @mode: of the root directory
+ * @mode: of the root directory, at mount
+ * @uid: likewise
+ * @gid: likewise
+ * @quota: what all written files together take
+ * @quota_lock: protects it, those below it, and the shares of inodes
+ * @inodes: inodes, and names of them beyond the first
+ * @inodes_max: most that there may be; those of imports do not fail for it
+ * @small: bytes of kernel memory that inodes have for attributes and the like
+ * @last_ino: newest inode number
  */
 struct itme_fs {
 	struct super_block *sb;
@@ -175,22 +185,37 @@ struct itme_fs {
 	u64 sampled_read;
 	struct itme_counters counters;
 	umode_t mode;
+	kuid_t uid;
+	kgid_t gid;
+	struct itme_quota quota;
+	spinlock_t quota_lock;
+	atomic_long_t inodes;
+	long inodes_max;
+	atomic_long_t small;
+	atomic64_t last_ino;
 };
 
 /**
- * struct itme_inode - a file, imported or native (written)
+ * struct itme_inode - an inode; if it is a regular file, an object
  * @vfs: the inode
  * @fs: the file system
- * @id: number in fs->objects
+ * @id: number in fs->objects, 0 if it is no regular file
+ * @native: a written file: it has no lower file
+ * @counted: in fs->inodes
+ * @own_quota: a directory: @quota was made for it
  * @chunk_shift: log2 of the chunk size in bytes
- * @native: it has no lower file, its content is what was written
  * @nr_chunks: chunks of the file; of a native one they follow its size
  * @chunks: their state, under fs->lock; of a native file NULL
  * @segs: likewise of a native file, see table.c
  * @lower: the lower file, open O_DIRECT for reading, writers denied
  * @lower_mtime: when it was last written, at import
- * @name: name in the root directory, constant
- * @linked: still in the directory; under the root's inode lock
+ * @last_name: path that it had before it lost its last name; under the inode lock
+ * @quota: what the file, or what is made in the directory, counts for; changes for an
+ *	empty directory only, under its inode lock
+ * @charged: pages that it has, under fs->quota_lock
+ * @promised: those that it may still have for sure, under fs->quota_lock
+ * @small: its part of fs->small, under the inode lock
+ * @attrs: extended attributes, see xattr.c
  * @planned: plans that name it; written under fs->lock
  * @sources: plans with triggers of which it has a source; written under fs->lock
  * @targets: plans with triggers of which it has a target, under fs->lock
@@ -207,7 +232,8 @@ struct itme_inode {
 	u32 nr_chunks;
 	u8 chunk_shift;
 	bool native;
-	bool linked;
+	bool counted;
+	bool own_quota;
 	u32 planned;
 	u32 sources;
 	u32 targets;
@@ -218,7 +244,12 @@ struct itme_inode {
 	struct xarray segs;
 	struct file *lower;
 	struct timespec64 lower_mtime;
-	char *name;
+	char *last_name;
+	struct itme_quota *quota;
+	long charged;
+	long promised;
+	long small;
+	struct list_head attrs;
 	struct itme_streams streams;
 	struct itme_counters counters;
 };
@@ -285,6 +316,12 @@ static inline u64 itme_chunk_bytes(const struct itme_inode *ino, u32 idx)
 	       ((u64)idx << ino->chunk_shift);
 }
 
+/* Has it a name? Any context; that may change any time. */
+static inline bool itme_linked(const struct itme_inode *ino)
+{
+	return READ_ONCE(ino->vfs.i_nlink);
+}
+
 /*
  * The page cache has one reference a page, each mapping one, the caller one. Any
  * more is somebody's who uses the memory: GUP, for O_DIRECT, RDMA or a GPU.
@@ -306,11 +343,18 @@ void itme_inode_cache_exit(void);
 struct inode *itme_inode_alloc(struct super_block *sb);
 void itme_inode_free(struct inode *inode);
 void itme_inode_evict(struct inode *inode);
-struct inode *itme_root_create(struct super_block *sb, umode_t mode);
 int itme_import_file(struct file *dir, struct file *lower, const char *name, u32 chunk_size);
-void itme_inode_drop_all(struct itme_fs *fs);
 void itme_inode_put(struct itme_inode *ino);
-struct itme_inode *itme_inode_find(struct itme_fs *fs, const char *name);
+int itme_object_add(struct itme_inode *ino);
+struct itme_inode *itme_object_find(struct itme_fs *fs, const char *name);
+const char *itme_object_path(struct itme_inode *ino, char *buf, int len);
+char *itme_object_name(struct itme_inode *ino);
+void itme_object_keep_name(struct itme_inode *ino, struct dentry *dentry);
+
+/* native.c */
+int itme_native_init(struct itme_inode *ino);
+int itme_native_setsize(struct itme_inode *ino, loff_t size);
+void itme_native_evict(struct itme_inode *ino);
 
 /* file.c */
 extern const struct file_operations itme_file_ops;

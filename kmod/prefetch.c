@@ -304,9 +304,11 @@ static int prefetch_release(struct inode *inode, struct file *file)
 static void prefetch_fdinfo(struct seq_file *seq, struct file *file)
 {
 	struct prefetch *p = file->private_data;
+	char *name = itme_object_name(p->ino);
 
 	seq_printf(seq, "itme-object:\t%u\nitme-name:\t", p->ino->id);
-	seq_escape(seq, p->ino->name, " \t\n\\");
+	seq_escape(seq, name ?: "", " \t\n\\");
+	kfree(name);
 	seq_printf(seq, "\nitme-done:\t%d\n", READ_ONCE(p->done));
 }
 
