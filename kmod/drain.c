@@ -10,6 +10,7 @@
 
 #include "area.h"
 #include "itme.h"
+#include "quota.h"
 #include "stored.h"
 #include "swap.h"
 
@@ -130,6 +131,14 @@ static u32 used(struct itme_fs *fs, struct itme_area *area)
 	return units;
 }
 
+/* Is there room for what it has? What is only in memory counts, too. */
+static bool fits(struct itme_fs *fs, struct itme_area *area)
+{
+	long without = itme_quota_capacity(fs) - (long)used(fs, area) * ITME_UNIT_PAGES;
+
+	return READ_ONCE(fs->quota.used) <= without;
+}
+
 static int drain(struct itme_fs *fs, struct itme_area *area)
 {
 	unsigned long id = 0;
@@ -170,7 +179,7 @@ int itme_swap_remove(struct itme_fs *fs, u32 id)
 		return PTR_ERR(area);
 	/* A chunk that is being written there, or a file that is going away, takes a moment. */
 	while (!err && used(fs, area)) {
-		err = drain(fs, area);
+		err = fits(fs, area) ? drain(fs, area) : -ENOSPC;
 		if (!err && used(fs, area) &&
 		    schedule_timeout_interruptible(HZ / 50) && signal_pending(current))
 			err = -EINTR;

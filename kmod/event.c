@@ -159,13 +159,8 @@ static void send_work(struct work_struct *work)
 	}
 }
 
-static char *name_of(struct itme_inode *ino)
-{
-	return kstrdup(ino->name, GFP_NOFS | __GFP_NOWARN);
-}
-
 /**
- * itme_event_object_new - a file was imported
+ * itme_event_object_new - a file was imported or made
  * @ino: file
  *
  * May sleep.
@@ -179,7 +174,7 @@ void itme_event_object_new(struct itme_inode *ino)
 	};
 
 	if (listeners()) {
-		e.name = name_of(ino);
+		e.name = itme_object_name(ino);
 		tell(&e);
 	}
 }
@@ -198,7 +193,9 @@ void itme_event_object_gone(struct itme_inode *ino)
 	};
 
 	if (listeners()) {
-		e.name = name_of(ino);
+		/* Nobody else can have it any more, so it is ours. */
+		e.name = ino->last_name;
+		ino->last_name = NULL;
 		tell(&e);
 	}
 }

@@ -10,7 +10,7 @@
  *
  * Locks, outermost first:
  *
- *   inode lock of the root   names: import, unlink; readdir takes it shared
+ *   inode lock               names in a directory, attributes and ACLs of an inode
  *   pending_mutex            netlink_plan.c; plans that have come in part, by socket
  *   mounted_lock             netlink.c; spinlock, none taken inside: which file system
  *   fs->budget_lock          mutex; one change of budgets or nodes at a time
@@ -19,6 +19,8 @@
  *   inode->i_lock            taken by igrab() under fs->lock
  *   mapping->i_pages         xa_lock, as anywhere in mm; recycle.c, folio locked
  *   ring_lock                event.c: what is to be told to listeners
+ *   attr_lock                xattr.c; rwlock; lists of attributes
+ *   fs->quota_lock           spinlock; what files may take, struct itme_quota
  *   charge_lock              tier.c; spinlock; use against budget of a tier
  *   areas.lock               area.c; spinlock; which areas there are, units taken
  *
@@ -31,9 +33,11 @@
  *
  * A chunk in transit (ITME_FILLING, ITME_BUSY) belongs to the one who put it
  * there, until that one puts it back to ITME_ABSENT or ITME_RESIDENT. That
- * stands where other file systems take mapping->invalidate_lock: the content of
- * imported files never changes, so a reader who finds an uptodate folio may use
- * it whatever the state of its chunk is.
+ * stands where other file systems take mapping->invalidate_lock: a page comes into
+ * the page cache and goes from it, and so into being and out of it, by the owner of
+ * its chunk only, but for what the kernel takes. The content of imported files never
+ * changes, and that of native ones changes in the page cache, so whoever finds an
+ * uptodate folio may use it whatever the state of its chunk is.
  *
  * Lifetimes: a work item that names an inode holds a reference on it (igrab),
  * and fs->inflight counts it; unmount waits for that count to be zero before it
@@ -60,6 +64,7 @@
 #include "area.h"
 #include "plan.h"
 #include "policy.h"
+#include "quota.h"
 #include "stats.h"
 #include "stream.h"
 #include "writeout.h"
@@ -106,8 +111,7 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @stray: file that was used last without a plan that is trusted; under @lock
  * @stray_at: when, 1/ITME_HZ s
  * @learn: who makes plans of touches
- * @objects: inodes by number, until evicted. Entered under the root's inode lock,
- *	seen and erased under @lock
+ * @objects: inodes by number, until evicted; seen and erased under @lock
  * @next_id: where the search for a free number starts
  * @budget_lock: see above
  * @pages_wait: woken when a chunk has come to rest or left, or a budget changed;
@@ -140,7 +144,15 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @rotation: time between two looks of the sampler at a chunk, 1/ITME_HZ s, by tier
  * @sampled_read: bytes read when the sampler last looked
  * @counters: since the mount
- * @mode: of the root directory
+ * @mode: of the root directory, at mount
+ * @uid: likewise
+ * @gid: likewise
+ * @quota: what all written files together take
+ * @quota_lock: protects it, those below it, and the shares of inodes
+ * @inodes: inodes, and names of them beyond the first
+ * @inodes_max: most that there may be; those of imports do not fail for it
+ * @small: bytes of kernel memory that inodes have for attributes and the like
+ * @last_ino: newest inode number
  */
 struct itme_fs {
 	struct super_block *sb;
@@ -186,20 +198,37 @@ struct itme_fs {
 	u64 sampled_read;
 	struct itme_counters counters;
 	umode_t mode;
+	kuid_t uid;
+	kgid_t gid;
+	struct itme_quota quota;
+	spinlock_t quota_lock;
+	atomic_long_t inodes;
+	long inodes_max;
+	atomic_long_t small;
+	atomic64_t last_ino;
 };
 
 /**
- * struct itme_inode - an imported file
+ * struct itme_inode - an inode; if it is a regular file, an object
  * @vfs: the inode
  * @fs: the file system
- * @id: number in fs->objects
+ * @id: number in fs->objects, 0 if it is no regular file
+ * @native: a written file: it has no lower file
+ * @counted: in fs->inodes
+ * @own_quota: a directory: @quota was made for it
  * @chunk_shift: log2 of the chunk size in bytes
- * @nr_chunks: chunks of the file
- * @chunks: their state, under fs->lock
+ * @nr_chunks: chunks of the file; of a native one they follow its size
+ * @chunks: their state, under fs->lock; of a native file NULL
+ * @segs: likewise of a native file, see table.c
  * @lower: the lower file, open O_DIRECT for reading, writers denied
  * @lower_mtime: when it was last written, at import
- * @name: name in the root directory, constant
- * @linked: still in the directory; under the root's inode lock
+ * @last_name: path that it had before it lost its last name; under the inode lock
+ * @quota: what the file, or what is made in the directory, counts for; changes for an
+ *	empty directory only, under its inode lock
+ * @charged: pages that it has, under fs->quota_lock
+ * @promised: those that it may still have for sure, under fs->quota_lock
+ * @small: its part of fs->small, under the inode lock
+ * @attrs: extended attributes, see xattr.c
  * @planned: plans that name it; written under fs->lock
  * @sources: plans with triggers of which it has a source; written under fs->lock
  * @targets: plans with triggers of which it has a target, under fs->lock
@@ -217,7 +246,9 @@ struct itme_inode {
 	u32 id;
 	u32 nr_chunks;
 	u8 chunk_shift;
-	bool linked;
+	bool native;
+	bool counted;
+	bool own_quota;
 	u32 planned;
 	u32 sources;
 	u32 targets;
@@ -225,9 +256,15 @@ struct itme_inode {
 	atomic_t hints;
 	struct list_head prefetches;
 	struct itme_chunk *chunks;
+	struct xarray segs;
 	struct file *lower;
 	struct timespec64 lower_mtime;
-	char *name;
+	char *last_name;
+	struct itme_quota *quota;
+	long charged;
+	long promised;
+	long small;
+	struct list_head attrs;
 	struct itme_streams streams;
 	struct xarray stored;
 	struct itme_counters counters;
@@ -243,6 +280,25 @@ static inline struct itme_fs *itme_sb(struct super_block *sb)
 	return sb->s_fs_info;
 }
 
+/* Chunks of a segment of the table of a native file, see table.c. */
+#define ITME_SEG_CHUNKS		120
+
+extern struct itme_chunk itme_no_chunk;
+struct itme_chunk *itme_chunk_find(const struct itme_inode *ino, u32 idx);
+u32 itme_chunk_number(const struct itme_chunk *c);
+u16 *itme_chunk_count(const struct itme_chunk *c);
+
+/* A hole of a native file has no chunk: &itme_no_chunk then, which is ABSENT. */
+static inline struct itme_chunk *itme_chunk_at(const struct itme_inode *ino, u32 idx)
+{
+	return likely(ino->chunks) ? &ino->chunks[idx] : itme_chunk_find(ino, idx);
+}
+
+static inline u32 itme_chunk_idx(const struct itme_inode *ino, const struct itme_chunk *c)
+{
+	return likely(ino->chunks) ? c - ino->chunks : itme_chunk_number(c);
+}
+
 static inline u32 itme_chunk_of(const struct itme_inode *ino, pgoff_t index)
 {
 	return index >> (ino->chunk_shift - PAGE_SHIFT);
@@ -253,18 +309,33 @@ static inline pgoff_t itme_chunk_start(const struct itme_inode *ino, u32 idx)
 	return (pgoff_t)idx << (ino->chunk_shift - PAGE_SHIFT);
 }
 
-/* Pages of a chunk; the last one of a file may be short. */
+/* Pages of a chunk; the last one of an imported file may be short. */
 static inline unsigned long itme_chunk_pages(const struct itme_inode *ino, u32 idx)
 {
 	pgoff_t end = DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE);
 
+	/* May have pages beyond the end of the file. */
+	if (ino->native)
+		return 1UL << (ino->chunk_shift - PAGE_SHIFT);
 	return min(itme_chunk_start(ino, idx + 1), end) - itme_chunk_start(ino, idx);
 }
 
+/* Bytes of it; of a native file those that were in memory when it was last at rest. */
 static inline u64 itme_chunk_bytes(const struct itme_inode *ino, u32 idx)
 {
+	if (ino->native) {
+		struct itme_chunk *c = itme_chunk_at(ino, idx);
+
+		return c == &itme_no_chunk ? 0 : (u64)*itme_chunk_count(c) << PAGE_SHIFT;
+	}
 	return min_t(u64, i_size_read(&ino->vfs), (u64)(idx + 1) << ino->chunk_shift) -
 	       ((u64)idx << ino->chunk_shift);
+}
+
+/* Has it a name? Any context; that may change any time. */
+static inline bool itme_linked(const struct itme_inode *ino)
+{
+	return READ_ONCE(ino->vfs.i_nlink);
 }
 
 /*
@@ -288,11 +359,18 @@ void itme_inode_cache_exit(void);
 struct inode *itme_inode_alloc(struct super_block *sb);
 void itme_inode_free(struct inode *inode);
 void itme_inode_evict(struct inode *inode);
-struct inode *itme_root_create(struct super_block *sb, umode_t mode);
 int itme_import_file(struct file *dir, struct file *lower, const char *name, u32 chunk_size);
-void itme_inode_drop_all(struct itme_fs *fs);
 void itme_inode_put(struct itme_inode *ino);
-struct itme_inode *itme_inode_find(struct itme_fs *fs, const char *name);
+int itme_object_add(struct itme_inode *ino);
+struct itme_inode *itme_object_find(struct itme_fs *fs, const char *name);
+const char *itme_object_path(struct itme_inode *ino, char *buf, int len);
+char *itme_object_name(struct itme_inode *ino);
+void itme_object_keep_name(struct itme_inode *ino, struct dentry *dentry);
+
+/* native.c */
+int itme_native_init(struct itme_inode *ino);
+int itme_native_setsize(struct itme_inode *ino, loff_t size);
+void itme_native_evict(struct itme_inode *ino);
 
 /* file.c */
 extern const struct file_operations itme_file_ops;
@@ -322,6 +400,11 @@ int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, bool wa
 u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res);
 void itme_query_object(struct itme_inode *ino, struct itme_object *obj);
 
+/* table.c */
+int itme_chunk_make(struct itme_inode *ino, u32 idx);
+bool itme_chunk_next(struct itme_inode *ino, u32 *idx);
+void itme_chunks_free(struct itme_inode *ino);
+
 /* queue.c; itme_queue_*() under fs->lock */
 u32 itme_now(void);
 struct itme_queue *itme_queue_of(struct itme_fs *fs, const struct itme_chunk *c);
@@ -334,6 +417,7 @@ struct itme_inode *itme_queue_hold_inode(struct itme_fs *fs, const struct itme_c
 bool itme_chunk_fits_main(struct itme_inode *ino, u32 idx);
 bool itme_chunk_set_cold(struct itme_inode *ino, u32 idx);
 void itme_chunk_release(struct itme_inode *ino, u32 idx);
+void itme_chunk_set_pages(struct itme_inode *ino, u32 idx, long pages);
 bool itme_chunk_set_hot(struct itme_inode *ino, u32 idx, int tier);
 int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh);
 bool itme_chunk_unpin(struct itme_inode *ino, u32 idx);
@@ -351,6 +435,7 @@ void itme_chunk_replace(struct itme_inode *ino, u32 idx, int tier);
 void itme_chunk_follow(struct itme_inode *ino, u32 idx, int tier);
 void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err);
 bool itme_chunk_begin_leave(struct itme_inode *ino, u32 idx);
+void itme_chunk_take(struct itme_inode *ino, u32 idx);
 void itme_chunk_end_leave(struct itme_inode *ino, u32 idx, int tier, bool held);
 struct itme_inode *itme_chunk_begin_victim(struct itme_fs *fs, int tier, bool demand, u32 *idx);
 struct itme_inode *itme_chunk_begin_colder(struct itme_fs *fs, int tier, u32 interval, u32 *idx);

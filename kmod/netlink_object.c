@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DOC: netlink: the imported files
+ * DOC: netlink: the files
  */
 #include <linux/sched/signal.h>
 
@@ -12,7 +12,7 @@ static int count_bytes(struct itme_inode *ino, u64 *bytes)
 {
 	struct itme_residency res = {};
 
-	for (u32 idx = 0; idx < ino->nr_chunks; idx++) {
+	for (u32 idx = 0; itme_chunk_next(ino, &idx); idx++) {
 		itme_query_chunk(ino, idx, &res);
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -22,19 +22,23 @@ static int count_bytes(struct itme_inode *ino, u64 *bytes)
 	return 0;
 }
 
-/* Return: 0, -EMSGSIZE it does not fit, or -EINTR */
+/* Return: 0, -EMSGSIZE it does not fit, -ENOMEM or -EINTR */
 static int put_object(struct sk_buff *skb, struct itme_inode *ino)
 {
 	u64 bytes[ITME_TIER_NR];
 	struct itme_object obj;
+	char *name;
 	int err;
 
 	itme_query_object(ino, &obj);
 	err = count_bytes(ino, bytes);
 	if (err)
 		return err;
+	name = itme_object_name(ino);
+	if (!name)
+		return -ENOMEM;
 	if (nla_put_u32(skb, ITME_A_OBJECT_ID, ino->id) ||
-	    nla_put_string(skb, ITME_A_OBJECT_NAME, ino->name) ||
+	    nla_put_string(skb, ITME_A_OBJECT_NAME, name) ||
 	    nla_put_uint(skb, ITME_A_OBJECT_SIZE, obj.size) ||
 	    nla_put_u32(skb, ITME_A_OBJECT_CHUNK_SIZE, obj.chunk_size) ||
 	    nla_put_u32(skb, ITME_A_OBJECT_FLAGS, obj.flags) ||
@@ -43,8 +47,9 @@ static int put_object(struct sk_buff *skb, struct itme_inode *ino)
 	    nla_put_uint(skb, ITME_A_OBJECT_DRAM, bytes[ITME_TIER_DRAM]) ||
 	    nla_put_uint(skb, ITME_A_OBJECT_CXL, bytes[ITME_TIER_CXL]) ||
 	    nla_put_uint(skb, ITME_A_OBJECT_NVME, bytes[ITME_TIER_NVME]))
-		return -EMSGSIZE;
-	return 0;
+		err = -EMSGSIZE;
+	kfree(name);
+	return err;
 }
 
 static struct itme_inode *find(struct itme_fs *fs, struct genl_info *info)
@@ -60,7 +65,7 @@ static struct itme_inode *find(struct itme_fs *fs, struct genl_info *info)
 	if (id) {
 		ino = itme_nl_object(fs, id, info->extack);
 	} else {
-		ino = itme_inode_find(fs, nla_data(name));
+		ino = itme_object_find(fs, nla_data(name));
 		if (!ino)
 			NL_SET_ERR_MSG_ATTR(info->extack, name, "there is no object of that name");
 	}

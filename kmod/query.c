@@ -85,24 +85,30 @@ u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res)
  */
 void itme_query_object(struct itme_inode *ino, struct itme_object *obj)
 {
-	struct inode *lower = file_inode(ino->lower);
-	struct timespec64 mtime = inode_get_mtime(lower);
+	struct timespec64 mtime;
+	struct inode *lower;
 
 	*obj = (struct itme_object){
 		.id = ino->id,
 		.size = i_size_read(&ino->vfs),
 		.chunk_size = 1U << ino->chunk_shift,
 		.opens = READ_ONCE(ino->opens),
-		.lower_ino = lower->i_ino,
-		.lower_dev = new_encode_dev(lower->i_sb->s_dev),
 	};
 	if (mapping_mapped(ino->vfs.i_mapping))
 		obj->flags |= ITME_OBJECT_MAPPED;
+	if (!itme_linked(ino))
+		obj->flags |= ITME_OBJECT_REMOVED;
+	if (!ino->lower) {
+		obj->flags |= ITME_OBJECT_NATIVE;
+		return;
+	}
+	lower = file_inode(ino->lower);
+	mtime = inode_get_mtime(lower);
+	obj->lower_ino = lower->i_ino;
+	obj->lower_dev = new_encode_dev(lower->i_sb->s_dev);
 	if (!lower->i_nlink)
 		obj->flags |= ITME_OBJECT_UNLINKED;
 	if (i_size_read(lower) != i_size_read(&ino->vfs) ||
 	    !timespec64_equal(&mtime, &ino->lower_mtime))
 		obj->flags |= ITME_OBJECT_CHANGED;
-	if (!READ_ONCE(ino->linked))
-		obj->flags |= ITME_OBJECT_REMOVED;
 }

@@ -18,11 +18,13 @@
  *   ITME_IOC_STATS        any        counters, of a file or of all
  *   ITME_IOC_PREFETCH     file       read ranges in, and know when they are there
  *   ITME_IOC_WAIT         file       wait for a byte range
+ *   ITME_IOC_LIMIT        subdir     what may be written below    CAP_SYS_ADMIN
  *   ITME_IOC_SWAP_ADD     root dir   put a swap area to use      CAP_SYS_ADMIN
  *   ITME_IOC_SWAP_REMOVE  root dir   empty it and let go of it   CAP_SYS_ADMIN
  *   ITME_IOC_SWAP_GET     root dir   one swap area after another
  *
- * A file is removed with unlink(2), listed with readdir(3).
+ * All other files and directories are made, renamed and removed as on tmpfs. An
+ * imported file can be renamed and removed, too, but not written.
  *
  * Conventions: sizes and offsets are bytes. Reserved fields and unknown flags
  * must be zero (-EINVAL). A new ability is announced by a feature bit, never by
@@ -88,6 +90,7 @@ enum itme_advice {
 #define ITME_FEATURE_CXL	(1ULL << 2)	/* a second memory tier        */
 #define ITME_FEATURE_PREFETCH	(1ULL << 3)	/* ITME_IOC_PREFETCH and _WAIT */
 #define ITME_FEATURE_TRIGGER	(1ULL << 4)	/* triggers in plans (netlink) */
+#define ITME_FEATURE_NATIVE	(1ULL << 5)	/* written files, ITME_IOC_LIMIT */
 #define ITME_FEATURE_SWAP	(1ULL << 6)	/* ITME_IOC_SWAP_*             */
 
 /**
@@ -174,7 +177,9 @@ struct itme_import {
 #define ITME_OBJECT_UNLINKED	(1U << 1)	/* the lower file has no name left  */
 #define ITME_OBJECT_CHANGED	(1U << 2)	/* the lower file's size or mtime is */
 						/* not that of the import           */
-#define ITME_OBJECT_REMOVED	(1U << 3)	/* not in the directory any more    */
+#define ITME_OBJECT_REMOVED	(1U << 3)	/* not in a directory any more      */
+#define ITME_OBJECT_NATIVE	(1U << 4)	/* a written file, it has no lower  */
+						/* file                             */
 
 /**
  * struct itme_object - an imported file
@@ -508,6 +513,35 @@ struct itme_swap {
 	__u64 reserved[4];
 };
 
+/* itme_limit.flags */
+#define ITME_LIMIT_SET		(1U << 0)	/* in: set it, else only ask         */
+
+/**
+ * struct itme_limit - what the files below a directory may take
+ * @bytes: in with SET, the limit, rounded down to pages; 0: none but those of the
+ *	directories above; out, the least of its own and those above, 0: there is none
+ * @used: out, bytes that what was made below takes, or was promised (fallocate(2))
+ * @flags: in, ITME_LIMIT_*
+ * @pad: zero
+ * @reserved: zero
+ *
+ * The limit holds for what is made below the directory from then on, so the first time
+ * the directory must be empty (-ENOTEMPTY). What would be more fails with ENOSPC. A
+ * rename or link into or out of it fails with EXDEV, as between file systems, and
+ * statfs(2) below it shows the limit and what is left of it. A limit can be lowered
+ * below what is used; then nothing more comes.
+ * Errors: -ENOTTY not a directory, or the root: what all files together may
+ * take is what memory and swap areas have; -ENOENT the directory is removed; -EPERM
+ * (SET), -EINVAL, -ENOMEM.
+ */
+struct itme_limit {
+	__u64 bytes;
+	__u64 used;
+	__u32 flags;
+	__u32 pad;
+	__u64 reserved[3];
+};
+
 #define ITME_IOC_MAGIC		'I'
 #define ITME_IOC_INFO		_IOWR(ITME_IOC_MAGIC, 0x40, struct itme_info)
 #define ITME_IOC_TIER_GET	_IOWR(ITME_IOC_MAGIC, 0x41, struct itme_tier_info)
@@ -522,5 +556,6 @@ struct itme_swap {
 #define ITME_IOC_SWAP_ADD	_IOWR(ITME_IOC_MAGIC, 0x4a, struct itme_swap_add)
 #define ITME_IOC_SWAP_REMOVE	_IOWR(ITME_IOC_MAGIC, 0x4b, struct itme_swap_remove)
 #define ITME_IOC_SWAP_GET	_IOWR(ITME_IOC_MAGIC, 0x4c, struct itme_swap)
+#define ITME_IOC_LIMIT		_IOWR(ITME_IOC_MAGIC, 0x4d, struct itme_limit)
 
 #endif /* _UAPI_LINUX_ITME_H */

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: what written files may take, of the machine and of a subtree
+ *
+ * A page is charged when it comes into existence, written or allocated, and uncharged
+ * when it ceases to exist; whether it is in DRAM, CXL memory or a swap area makes no
+ * difference here. The root has what all of these have room for, as they are now. A
+ * directory may have a limit of its own, which counts for what is made below it from
+ * then on. So a writer is told that there is no room (ENOSPC) before it has to wait
+ * for room that cannot come.
+ *
+ * fs->quota_lock is taken inside of all others.
+ */
+#include <linux/dcache.h>
+#include <linux/slab.h>
+#include <linux/statfs.h>
+
+#include "itme.h"
+#include "quota.h"
+#include "swap.h"
+
+/* An inode may have so much in attributes, symbolic link and ACLs. */
+#define SMALL_INODE_MAX		SZ_128K
+/* And all inodes together this much for each inode that there may be. */
+#define SMALL_MEAN		512
+
+void itme_quota_init(struct itme_fs *fs)
+{
+	spin_lock_init(&fs->quota_lock);
+	refcount_set(&fs->quota.ref, 1);
+	fs->quota.limit = LONG_MAX;
+}
+
+struct itme_quota *itme_quota_get(struct itme_quota *quota)
+{
+	refcount_inc(&quota->ref);
+	return quota;
+}
+
+/* Of the root, the file system has one reference, so that one is never freed. */
+void itme_quota_put(struct itme_quota *quota)
+{
+	while (quota && refcount_dec_and_test(&quota->ref)) {
+		struct itme_quota *parent = quota->parent;
+
+		kfree(quota);
+		quota = parent;
+	}
+}
+
+/**
+ * itme_quota_capacity - what all written data together may take now
+ * @fs: file system
+ *
+ * Any context; what it looks at may change any time.
+ *
+ * Return: pages
+ */
+long itme_quota_capacity(struct itme_fs *fs)
+{
+	long pages = itme_swap_capacity(fs);
+
+	for (int tier = 0; tier < ITME_MEM_TIERS; tier++)
+		pages += atomic_long_read(&itme_tiers[tier].budget) -
+			 READ_ONCE(fs->queues[tier].pinned);
+	return max(0L, pages - itme_chunk_ring(fs));
+}
+
+static long limit_of(const struct itme_quota *quota, long capacity)
+{
+	return quota->parent ? quota->limit : capacity;
+}
+
+/* Have @quota and those above it room for @pages more? */
+static bool has_room(const struct itme_quota *quota, long capacity, long pages)
+{
+	for (; quota; quota = quota->parent)
+		if (pages > limit_of(quota, capacity) - quota->used - quota->promised)
+			return false;
+	return true;
+}
+
+static void add(struct itme_quota *quota, long used, long promised)
+{
+	for (; quota; quota = quota->parent) {
+		quota->used += used;
+		quota->promised += promised;
+	}
+}
+
+static void add_blocks(struct itme_inode *ino, long pages)
+{
+	ino->charged += pages;
+	/* Of 512 bytes, whatever the file system is. */
+	WRITE_ONCE(ino->vfs.i_blocks, (blkcnt_t)ino->charged << (PAGE_SHIFT - 9));
+}
+
+/**
+ * itme_quota_charge - pages come into existence
+ * @ino: their file; what it was promised is used first
+ * @pages: how many
+ *
+ * Any context that may take fs->quota_lock, also under fs->lock.
+ *
+ * Return: 0; -ENOSPC: there is no room, and nothing was charged
+ */
+int itme_quota_charge(struct itme_inode *ino, long pages)
+{
+	struct itme_fs *fs = ino->fs;
+	long capacity = itme_quota_capacity(fs);
+	long kept;
+	int err = 0;
+
+	spin_lock(&fs->quota_lock);
+	kept = min(pages, ino->promised);
+	if (pages > kept && !has_room(ino->quota, capacity, pages - kept)) {
+		err = -ENOSPC;
+	} else {
+		ino->promised -= kept;
+		add(ino->quota, pages, -kept);
+		add_blocks(ino, pages);
+	}
+	spin_unlock(&fs->quota_lock);
+	return err;
+}
+
+/**
+ * itme_quota_uncharge - pages cease to exist
+ * @ino: their file
+ * @pages: how many
+ */
+void itme_quota_uncharge(struct itme_inode *ino, long pages)
+{
+	spin_lock(&ino->fs->quota_lock);
+	if (!WARN_ON_ONCE(pages > ino->charged)) {
+		add(ino->quota, -pages, 0);
+		add_blocks(ino, -pages);
+	}
+	spin_unlock(&ino->fs->quota_lock);
+}
+
+/**
+ * itme_quota_promise - pages shall find room when they come into existence
+ * @ino: their file
+ * @pages: how many more
+ *
+ * Return: 0; -ENOSPC: there is no room, and nothing was promised
+ */
+int itme_quota_promise(struct itme_inode *ino, long pages)
+{
+	struct itme_fs *fs = ino->fs;
+	long capacity = itme_quota_capacity(fs);
+	int err = 0;
+
+	spin_lock(&fs->quota_lock);
+	if (has_room(ino->quota, capacity, pages)) {
+		ino->promised += pages;
+		add(ino->quota, 0, pages);
+	} else {
+		err = -ENOSPC;
+	}
+	spin_unlock(&fs->quota_lock);
+	return err;
+}
+
+/**
+ * itme_quota_unpromise - they will not come
+ * @ino: their file
+ * @pages: how many; no more than are left of what was promised are taken back
+ */
+void itme_quota_unpromise(struct itme_inode *ino, long pages)
+{
+	spin_lock(&ino->fs->quota_lock);
+	pages = min(pages, ino->promised);
+	ino->promised -= pages;
+	add(ino->quota, 0, -pages);
+	spin_unlock(&ino->fs->quota_lock);
+}
+
+/**
+ * itme_quota_forget - the inode goes, and all that it has
+ * @ino: inode, being evicted
+ */
+void itme_quota_forget(struct itme_inode *ino)
+{
+	if (!ino->quota)
+		return;
+	spin_lock(&ino->fs->quota_lock);
+	add(ino->quota, -ino->charged, -ino->promised);
+	ino->charged = 0;
+	ino->promised = 0;
+	spin_unlock(&ino->fs->quota_lock);
+	itme_quota_put(ino->quota);
+	ino->quota = NULL;
+}
+
+/* Would @inode count as it does now if it had a name in @dir? Their locks are held. */
+bool itme_quota_fits(struct inode *dir, struct inode *inode)
+{
+	struct itme_inode *ino = itme_i(inode);
+
+	return itme_i(dir)->quota == (ino->own_quota ? ino->quota->parent : ino->quota);
+}
+
+/**
+ * itme_quota_limit - set what files below a directory may take
+ * @dir: directory; its inode lock is held. Empty, or with a limit set before, as what
+ *	is there counts for the directories above only
+ * @bytes: the limit; 0: none but those of the directories above
+ *
+ * Return: 0; -ENOTEMPTY; -ENOMEM
+ */
+int itme_quota_limit(struct itme_inode *dir, u64 bytes)
+{
+	long limit = bytes ? min_t(u64, bytes >> PAGE_SHIFT, LONG_MAX) : LONG_MAX;
+	struct itme_quota *quota;
+	struct dentry *alias;
+	bool empty;
+
+	if (!dir->own_quota) {
+		alias = d_find_any_alias(&dir->vfs);
+		empty = alias && simple_empty(alias);
+		dput(alias);
+		if (!empty)
+			return -ENOTEMPTY;
+		quota = kzalloc(sizeof(*quota), GFP_KERNEL_ACCOUNT);
+		if (!quota)
+			return -ENOMEM;
+		refcount_set(&quota->ref, 1);
+		/* The directory's reference to it becomes that of the new one. */
+		quota->parent = dir->quota;
+		dir->quota = quota;
+		dir->own_quota = true;
+	}
+	spin_lock(&dir->fs->quota_lock);
+	dir->quota->limit = limit;
+	spin_unlock(&dir->fs->quota_lock);
+	return 0;
+}
+
+/* What counts below a directory, bytes; @limit 0: none of its own and none above. */
+void itme_quota_info(struct itme_inode *dir, u64 *limit, u64 *used)
+{
+	const struct itme_quota *q;
+	long least = LONG_MAX;
+
+	spin_lock(&dir->fs->quota_lock);
+	for (q = dir->quota; q->parent; q = q->parent)
+		least = min(least, q->limit);
+	*used = (u64)(dir->quota->used + dir->quota->promised) << PAGE_SHIFT;
+	spin_unlock(&dir->fs->quota_lock);
+	*limit = least == LONG_MAX ? 0 : (u64)least << PAGE_SHIFT;
+}
+
+/* Blocks as a writer below @ino sees them, so that df(1) shows the limit. */
+void itme_quota_statfs(struct itme_inode *ino, struct kstatfs *buf)
+{
+	struct itme_fs *fs = ino->fs;
+	long capacity = itme_quota_capacity(fs);
+	long size = LONG_MAX, left = LONG_MAX;
+	const struct itme_quota *q;
+
+	spin_lock(&fs->quota_lock);
+	for (q = ino->quota; q; q = q->parent) {
+		long limit = limit_of(q, capacity);
+
+		size = min(size, limit);
+		left = min(left, limit - q->used - q->promised);
+	}
+	spin_unlock(&fs->quota_lock);
+	buf->f_blocks = size;
+	buf->f_bfree = clamp(left, 0L, size);
+	buf->f_bavail = buf->f_bfree;
+}
+
+/**
+ * itme_inode_charge - an inode, or one more name of one, comes
+ * @fs: file system
+ *
+ * Return: 0; -ENOSPC: there are as many as nr_inodes= allows
+ */
+int itme_inode_charge(struct itme_fs *fs)
+{
+	if (atomic_long_inc_return(&fs->inodes) <= READ_ONCE(fs->inodes_max))
+		return 0;
+	atomic_long_dec(&fs->inodes);
+	return -ENOSPC;
+}
+
+void itme_inode_uncharge(struct itme_fs *fs)
+{
+	atomic_long_dec(&fs->inodes);
+}
+
+/**
+ * itme_small_charge - kernel memory for what an inode has beside its pages
+ * @ino: inode, locked or new
+ * @bytes: how much
+ *
+ * Return: 0; -ENOSPC: it has too much, or all have
+ */
+int itme_small_charge(struct itme_inode *ino, long bytes)
+{
+	struct itme_fs *fs = ino->fs;
+
+	if (bytes > SMALL_INODE_MAX - ino->small)
+		return -ENOSPC;
+	if (atomic_long_add_return(bytes, &fs->small) / SMALL_MEAN > READ_ONCE(fs->inodes_max)) {
+		atomic_long_sub(bytes, &fs->small);
+		return -ENOSPC;
+	}
+	ino->small += bytes;
+	return 0;
+}
+
+void itme_small_uncharge(struct itme_inode *ino, long bytes)
+{
+	ino->small -= bytes;
+	atomic_long_sub(bytes, &ino->fs->small);
+}
