@@ -771,8 +771,10 @@ static int run_machine(struct job *job)
 TEST_F_TIMEOUT(native_data, random, 300)
 {
 	struct job jobs[] = {
-		{ run_fsx, 1 }, { run_fsx, 2 }, { run_fsx, 3 }, { run_shared, 4 },
-		{ run_shared, 5 }, { run_model, 6 }, { run_machine, 7 },
+		{ .run = run_fsx, .seed = 1 }, { .run = run_fsx, .seed = 2 },
+		{ .run = run_fsx, .seed = 3 }, { .run = run_shared, .seed = 4 },
+		{ .run = run_shared, .seed = 5 }, { .run = run_model, .seed = 6 },
+		{ .run = run_machine, .seed = 7 },
 	};
 	unsigned long *steps = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
