@@ -82,7 +82,7 @@ void itme_inode_evict(struct inode *inode)
 	}
 	if (ino->lower)
 		itme_backing_close(ino->lower);
-	kvfree(ino->chunks);
+	itme_chunks_free(ino);
 	kfree(ino->last_name);
 	itme_attrs_free(ino);
 	itme_quota_forget(ino);

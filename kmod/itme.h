@@ -28,9 +28,11 @@
  *
  * A chunk in transit (ITME_FILLING, ITME_BUSY) belongs to the one who put it
  * there, until that one puts it back to ITME_ABSENT or ITME_RESIDENT. That
- * stands where other file systems take mapping->invalidate_lock: the content of
- * imported files never changes, so a reader who finds an uptodate folio may use
- * it whatever the state of its chunk is.
+ * stands where other file systems take mapping->invalidate_lock: a page comes into
+ * the page cache and goes from it, and so into being and out of it, by the owner of
+ * its chunk only, but for what the kernel takes. The content of imported files never
+ * changes, and that of native ones changes in the page cache, so whoever finds an
+ * uptodate folio may use it whatever the state of its chunk is.
  *
  * Lifetimes: a work item that names an inode holds a reference on it (igrab),
  * and fs->inflight counts it; unmount waits for that count to be zero before it
@@ -202,8 +204,9 @@ struct itme_fs {
  * @counted: in fs->inodes
  * @own_quota: a directory: @quota was made for it
  * @chunk_shift: log2 of the chunk size in bytes
- * @nr_chunks: chunks of the file
- * @chunks: their state, under fs->lock
+ * @nr_chunks: chunks of the file; of a native one they follow its size
+ * @chunks: their state, under fs->lock; of a native file NULL
+ * @segs: likewise of a native file, see table.c
  * @lower: the lower file, open O_DIRECT for reading, writers denied
  * @lower_mtime: when it was last written, at import
  * @last_name: path that it had before it lost its last name; under the inode lock
@@ -238,6 +241,7 @@ struct itme_inode {
 	atomic_t hints;
 	struct list_head prefetches;
 	struct itme_chunk *chunks;
+	struct xarray segs;
 	struct file *lower;
 	struct timespec64 lower_mtime;
 	char *last_name;
@@ -260,6 +264,25 @@ static inline struct itme_fs *itme_sb(struct super_block *sb)
 	return sb->s_fs_info;
 }
 
+/* Chunks of a segment of the table of a native file, see table.c. */
+#define ITME_SEG_CHUNKS		120
+
+extern struct itme_chunk itme_no_chunk;
+struct itme_chunk *itme_chunk_find(const struct itme_inode *ino, u32 idx);
+u32 itme_chunk_number(const struct itme_chunk *c);
+u16 *itme_chunk_count(const struct itme_chunk *c);
+
+/* A hole of a native file has no chunk: &itme_no_chunk then, which is ABSENT. */
+static inline struct itme_chunk *itme_chunk_at(const struct itme_inode *ino, u32 idx)
+{
+	return likely(ino->chunks) ? &ino->chunks[idx] : itme_chunk_find(ino, idx);
+}
+
+static inline u32 itme_chunk_idx(const struct itme_inode *ino, const struct itme_chunk *c)
+{
+	return likely(ino->chunks) ? c - ino->chunks : itme_chunk_number(c);
+}
+
 static inline u32 itme_chunk_of(const struct itme_inode *ino, pgoff_t index)
 {
 	return index >> (ino->chunk_shift - PAGE_SHIFT);
@@ -270,16 +293,25 @@ static inline pgoff_t itme_chunk_start(const struct itme_inode *ino, u32 idx)
 	return (pgoff_t)idx << (ino->chunk_shift - PAGE_SHIFT);
 }
 
-/* Pages of a chunk; the last one of a file may be short. */
+/* Pages of a chunk; the last one of an imported file may be short. */
 static inline unsigned long itme_chunk_pages(const struct itme_inode *ino, u32 idx)
 {
 	pgoff_t end = DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE);
 
+	/* May have pages beyond the end of the file. */
+	if (ino->native)
+		return 1UL << (ino->chunk_shift - PAGE_SHIFT);
 	return min(itme_chunk_start(ino, idx + 1), end) - itme_chunk_start(ino, idx);
 }
 
+/* Bytes of it; of a native file those that were in memory when it was last at rest. */
 static inline u64 itme_chunk_bytes(const struct itme_inode *ino, u32 idx)
 {
+	if (ino->native) {
+		struct itme_chunk *c = itme_chunk_at(ino, idx);
+
+		return c == &itme_no_chunk ? 0 : (u64)*itme_chunk_count(c) << PAGE_SHIFT;
+	}
 	return min_t(u64, i_size_read(&ino->vfs), (u64)(idx + 1) << ino->chunk_shift) -
 	       ((u64)idx << ino->chunk_shift);
 }
@@ -353,6 +385,11 @@ u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res)
 int itme_query_bytes(struct itme_inode *ino, u64 *bytes);
 void itme_query_object(struct itme_inode *ino, struct itme_object *obj);
 
+/* table.c */
+int itme_chunk_make(struct itme_inode *ino, u32 idx);
+bool itme_chunk_next(struct itme_inode *ino, u32 *idx);
+void itme_chunks_free(struct itme_inode *ino);
+
 /* queue.c; itme_queue_*() under fs->lock */
 u32 itme_now(void);
 struct itme_queue *itme_queue_of(struct itme_fs *fs, const struct itme_chunk *c);
@@ -365,6 +402,7 @@ struct itme_inode *itme_queue_hold_inode(struct itme_fs *fs, const struct itme_c
 bool itme_chunk_fits_main(struct itme_inode *ino, u32 idx);
 bool itme_chunk_set_cold(struct itme_inode *ino, u32 idx);
 void itme_chunk_release(struct itme_inode *ino, u32 idx);
+void itme_chunk_set_pages(struct itme_inode *ino, u32 idx, long pages);
 bool itme_chunk_set_hot(struct itme_inode *ino, u32 idx, int tier);
 int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh);
 bool itme_chunk_unpin(struct itme_inode *ino, u32 idx);
@@ -382,6 +420,7 @@ void itme_chunk_replace(struct itme_inode *ino, u32 idx, int tier);
 void itme_chunk_follow(struct itme_inode *ino, u32 idx, int tier);
 void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err);
 bool itme_chunk_begin_leave(struct itme_inode *ino, u32 idx);
+void itme_chunk_take(struct itme_inode *ino, u32 idx);
 void itme_chunk_end_leave(struct itme_inode *ino, u32 idx, int tier, bool held);
 struct itme_inode *itme_chunk_begin_victim(struct itme_fs *fs, int tier, bool demand, u32 *idx);
 struct itme_inode *itme_chunk_begin_colder(struct itme_fs *fs, int tier, u32 interval, u32 *idx);

@@ -781,6 +781,34 @@ struct sim_file *sim_file(u32 chunks)
 	return file;
 }
 
+/* Files of the simulator are imported, so their chunks are an array; see kmod/table.c. */
+struct itme_chunk itme_no_chunk;
+
+struct itme_chunk *itme_chunk_find(const struct itme_inode *ino, u32 idx)
+{
+	abort();
+}
+
+u32 itme_chunk_number(const struct itme_chunk *c)
+{
+	abort();
+}
+
+u16 *itme_chunk_count(const struct itme_chunk *c)
+{
+	abort();
+}
+
+int itme_chunk_make(struct itme_inode *ino, u32 idx)
+{
+	return 0;
+}
+
+bool itme_chunk_next(struct itme_inode *ino, u32 *idx)
+{
+	return *idx < ino->nr_chunks;
+}
+
 void sim_stop(void)
 {
 	sim_check();

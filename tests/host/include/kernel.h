@@ -127,8 +127,10 @@ static inline void xa_erase(struct xarray *xa, unsigned long index)
 #define wake_up_var(var)	((void)(var))
 #define wake_up_all(wq)		((void)(wq))
 /* The simulator waits in its own way. */
+#define wait_var_event(var, cond) ((void)(var), assert(cond))
 #define wait_var_event_killable(var, cond) ((void)(var), assert(cond), 0)
 
+#define likely(x)		(x)
 #define min3(a, b, c)		min(min(a, b), c)
 #define BIT_ULL(n)		(1ULL << (n))
 #define div64_u64(a, b)		((u64)(a) / (b))
