@@ -54,6 +54,7 @@ struct inode *itme_inode_alloc(struct super_block *sb)
 	ino->fs = itme_sb(sb);
 	INIT_LIST_HEAD(&ino->attrs);
 	INIT_LIST_HEAD(&ino->prefetches);
+	xa_init(&ino->stored);
 	return &ino->vfs;
 }
 

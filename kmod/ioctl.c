@@ -8,6 +8,7 @@
 
 #include "itme.h"
 #include "quota.h"
+#include "swap.h"
 
 static bool zero(const void *p, size_t n)
 {
@@ -32,7 +33,8 @@ static int do_info(struct file *file, void *p)
 		return -EINVAL;
 	*info = (struct itme_info){
 		.features = ITME_FEATURE_IMPORT | ITME_FEATURE_ADVISE | ITME_FEATURE_CXL |
-			    ITME_FEATURE_PREFETCH | ITME_FEATURE_TRIGGER | ITME_FEATURE_NATIVE,
+			    ITME_FEATURE_PREFETCH | ITME_FEATURE_TRIGGER | ITME_FEATURE_NATIVE |
+			    ITME_FEATURE_SWAP,
 		.advices = BIT_ULL(ITME_ADVICE_NR) - 1,
 		.chunk_min = 1U << ITME_CHUNK_MIN_SHIFT,
 		.chunk_max = 1U << ITME_CHUNK_MAX_SHIFT,
@@ -122,7 +124,7 @@ static int do_import(struct file *file, void *p)
 	return err;
 }
 
-static int put_path(struct itme_inode *ino, u64 to, u32 *len)
+static int put_path(struct file *of, u64 to, u32 *len)
 {
 	u32 room = *len;
 	char *buf, *path;
@@ -132,7 +134,7 @@ static int put_path(struct itme_inode *ino, u64 to, u32 *len)
 	if (!buf)
 		return -ENOMEM;
 	*buf = 0;
-	path = ino->lower ? file_path(ino->lower, buf, PATH_MAX) : buf;
+	path = of ? file_path(of, buf, PATH_MAX) : buf;
 	if (IS_ERR(path)) {
 		err = PTR_ERR(path);
 		goto out;
@@ -158,7 +160,7 @@ static int do_object(struct file *file, void *p)
 		return -EINVAL;
 	itme_query_object(itme_i(file_inode(file)), obj);
 	if (path)
-		err = put_path(itme_i(file_inode(file)), path, &len);
+		err = put_path(itme_i(file_inode(file))->lower, path, &len);
 	obj->path = path;
 	obj->path_len = path ? len : 0;
 	return err;
@@ -271,6 +273,62 @@ static int do_limit(struct file *file, void *p)
 	return err;
 }
 
+static int do_swap_add(struct file *file, void *p)
+{
+	struct itme_swap_add *arg = p;
+	struct fd area;
+	int err;
+
+	if (!is_root(file))
+		return -ENOTTY;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (arg->flags & ~ITME_SWAP_CHECK || !zero(arg->reserved, sizeof(arg->reserved)) ||
+	    arg->prio < -1 || arg->prio > ITME_SWAP_PRIO_MAX)
+		return -EINVAL;
+	area = fdget(arg->fd);
+	if (!fd_file(area))
+		return -EBADF;
+	err = itme_area_add(itme_sb(file_inode(file)->i_sb), fd_file(area), &arg->prio,
+			    arg->flags & ITME_SWAP_CHECK, &arg->id);
+	fdput(area);
+	return err;
+}
+
+static int do_swap_remove(struct file *file, void *p)
+{
+	struct itme_swap_remove *arg = p;
+
+	if (!is_root(file))
+		return -ENOTTY;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (arg->flags || !zero(arg->reserved, sizeof(arg->reserved)))
+		return -EINVAL;
+	return itme_swap_remove(itme_sb(file_inode(file)->i_sb), arg->id);
+}
+
+static int do_swap_get(struct file *file, void *p)
+{
+	struct itme_swap *swap = p;
+	u32 len = swap->path_len;
+	struct file *area;
+	int err;
+
+	if (!is_root(file))
+		return -ENOTTY;
+	if (swap->flags || !zero(swap->reserved, sizeof(swap->reserved)))
+		return -EINVAL;
+	err = itme_area_get(itme_sb(file_inode(file)->i_sb), swap, &area);
+	if (err)
+		return err;
+	if (swap->path)
+		err = put_path(area, swap->path, &len);
+	swap->path_len = swap->path ? len : 0;
+	fput(area);
+	return err;
+}
+
 static const struct {
 	unsigned int cmd;
 	int (*fn)(struct file *file, void *arg);
@@ -286,6 +344,9 @@ static const struct {
 	{ ITME_IOC_PREFETCH, do_prefetch },
 	{ ITME_IOC_WAIT, do_wait },
 	{ ITME_IOC_LIMIT, do_limit },
+	{ ITME_IOC_SWAP_ADD, do_swap_add },
+	{ ITME_IOC_SWAP_REMOVE, do_swap_remove },
+	{ ITME_IOC_SWAP_GET, do_swap_get },
 };
 
 static_assert(sizeof(struct itme_tier_info) <= 256 && sizeof(struct itme_stats) <= 256);

@@ -22,6 +22,11 @@
  *   attr_lock                xattr.c; rwlock; lists of attributes
  *   fs->quota_lock           spinlock; what files may take, struct itme_quota
  *   charge_lock              tier.c; spinlock; use against budget of a tier
+ *   areas.lock               area.c; spinlock; which areas there are, units taken
+ *
+ *   areas.mutex              area.c; areas come and go. Inside: the inode lock of the
+ *                            file that is an area; none of ours but areas.lock
+ *   writeout.one             mutex; a part is written beside reads; none inside
  *
  * fs->lock is taken in process context only: completions of I/O go through a
  * work item. Nothing sleeps or takes a folio lock under it.
@@ -56,11 +61,13 @@
 #include <linux/xarray.h>
 #include <linux/itme.h>
 
+#include "area.h"
 #include "plan.h"
 #include "policy.h"
 #include "quota.h"
 #include "stats.h"
 #include "stream.h"
+#include "writeout.h"
 
 #define ITME_CHUNK_MIN_SHIFT	16
 #define ITME_CHUNK_MAX_SHIFT	21
@@ -112,6 +119,9 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @inflight: work items that hold an inode
  * @prefetches: those of them that fill and are not waited for
  * @starving: fills that are waited for and find no room
+ * @reads: reads under way, of lower files and swap areas
+ * @areas: swap areas
+ * @writeout: who writes to them ahead of need
  * @willneeds: those of them that work on a WILLNEED, a prefetch, or a HOT that nobody
  *	waits for
  * @inflight_wait: woken when @inflight or @prefetches falls
@@ -163,6 +173,9 @@ struct itme_fs {
 	atomic_t inflight;
 	atomic_t prefetches;
 	atomic_t starving;
+	atomic_t reads;
+	struct itme_areas areas;
+	struct itme_writeout writeout;
 	atomic_t willneeds;
 	wait_queue_head_t inflight_wait;
 	bool stopping;
@@ -223,6 +236,8 @@ struct itme_fs {
  * @hints: those of fs->willneeds that are for this file
  * @prefetches: of ITME_IOC_PREFETCH, while they are under way; under fs->lock
  * @streams: sequential readers, under fs->lock
+ * @stored: what of a native file is on swap areas, struct itme_stored by chunk; changed
+ *	by the owner of the chunk, under fs->lock
  * @counters: since the import
  */
 struct itme_inode {
@@ -251,6 +266,7 @@ struct itme_inode {
 	long small;
 	struct list_head attrs;
 	struct itme_streams streams;
+	struct xarray stored;
 	struct itme_counters counters;
 };
 

@@ -6,6 +6,7 @@
 
 #include "itme.h"
 #include "netlink.h"
+#include "swap.h"
 
 static int __init itme_init(void)
 {
@@ -17,15 +18,20 @@ static int __init itme_init(void)
 	err = itme_fill_init();
 	if (err)
 		goto inode_cache;
-	err = itme_netlink_init();
+	err = itme_swap_init();
 	if (err)
 		goto fill;
+	err = itme_netlink_init();
+	if (err)
+		goto swap;
 	err = itme_super_init();
 	if (err)
 		goto netlink;
 	return 0;
 netlink:
 	itme_netlink_exit();
+swap:
+	itme_swap_exit();
 fill:
 	itme_fill_exit();
 inode_cache:
@@ -37,6 +43,7 @@ static void __exit itme_exit(void)
 {
 	itme_netlink_exit();
 	itme_super_exit();
+	itme_swap_exit();
 	itme_fill_exit();
 	itme_inode_cache_exit();
 }

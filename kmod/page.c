@@ -303,8 +303,10 @@ again:
 	}
 	if (!is_there(ino, index)) {
 		err = make_page(ino, idx, index, want, folio);
-		if (!err)
+		if (!err) {
 			pages = folio_nr_pages(*folio);
+			itme_writeout_kick(ino->fs);
+		}
 		want->made += pages;
 	}
 	if (pages)

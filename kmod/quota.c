@@ -17,6 +17,7 @@
 
 #include "itme.h"
 #include "quota.h"
+#include "swap.h"
 
 /* An inode may have so much in attributes, symbolic link and ACLs. */
 #define SMALL_INODE_MAX		SZ_128K
@@ -57,7 +58,7 @@ void itme_quota_put(struct itme_quota *quota)
  */
 long itme_quota_capacity(struct itme_fs *fs)
 {
-	long pages = 0;
+	long pages = itme_swap_capacity(fs);
 
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++)
 		pages += atomic_long_read(&itme_tiers[tier].budget) -

@@ -222,6 +222,7 @@ static void free_fs(struct itme_fs *fs)
 		destroy_workqueue(fs->heat_wq);
 	if (fs->plan_wq)
 		destroy_workqueue(fs->plan_wq);
+	itme_writeout_stop(fs);
 	itme_learn_stop(fs);
 	/* Completions that have had their read noted by somebody else already, itme_fs_put(). */
 	synchronize_rcu();
@@ -246,6 +247,7 @@ static struct itme_fs *alloc_fs(void)
 	INIT_LIST_HEAD(&fs->plans);
 	INIT_LIST_HEAD(&fs->triggers);
 	init_llist_head(&fs->done);
+	itme_areas_start(&fs->areas);
 	INIT_DELAYED_WORK(&fs->done_work, itme_fills_done_work);
 	xa_init_flags(&fs->objects, XA_FLAGS_ALLOC1);
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
@@ -261,7 +263,7 @@ static struct itme_fs *alloc_fs(void)
 	fs->plan_wq = alloc_workqueue("itme_plan", WQ_UNBOUND | WQ_HIGHPRI, 0);
 	fs->done_wq = alloc_workqueue("itme_done", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
 	if (!fs->demand_wq || !fs->prefetch_wq || !fs->hint_wq ||
-	    !fs->heat_wq || !fs->plan_wq || !fs->done_wq || itme_learn_start(fs)) {
+	    !fs->heat_wq || !fs->plan_wq || !fs->done_wq || itme_learn_start(fs) || itme_writeout_start(fs)) {
 		free_fs(fs);
 		return NULL;
 	}
@@ -536,6 +538,7 @@ static void stop(struct itme_fs *fs)
 	wait_event_idle(fs->inflight_wait, !atomic_read(&fs->inflight));
 	/* Whoever asks for pressure's workers holds an inflight, so not before. */
 	itme_pressure_stop(fs);
+	itme_writeout_stop(fs);
 	itme_nl_plans_drop();
 	itme_plans_drop(fs);
 }
@@ -548,6 +551,7 @@ static void itme_kill_sb(struct super_block *sb)
 	if (sb->s_root)
 		stop(fs);
 	itme_kill_tree(sb);
+	itme_areas_stop(&fs->areas);
 	free_fs(fs);
 }
 

@@ -25,7 +25,7 @@ struct table {
 	size_t used;
 };
 
-static char loop_dev[64];
+static char loop_dev[64], dev[64];
 static uint64_t sectors;
 
 static const char *dm_dir(void)
@@ -151,9 +151,19 @@ static int find_loop(const char *image)
 	return ret;
 }
 
-const char *dm_setup(unsigned int mib)
+const char *dm_path(void)
 {
-	char image[512], dev[64];
+	return dev;
+}
+
+const char *dm_image(void)
+{
+	return lower_path("disk");
+}
+
+const char *dm_device(unsigned int mib)
+{
+	char image[512];
 	struct table t = {};
 	int fd, loop;
 
@@ -176,6 +186,15 @@ const char *dm_setup(unsigned int mib)
 		return "no table of the drive";
 	close(loop);
 	snprintf(dev, sizeof(dev), "/dev/dm-%u", minor(t.head.dev));
+	return NULL;
+}
+
+const char *dm_setup(unsigned int mib)
+{
+	const char *why = dm_device(mib);
+
+	if (why)
+		return why;
 	/* a journal would write on its own */
 	if (run_cmd("mkfs.ext4 -q -F -O ^has_journal -E nodiscard,lazy_itable_init=0 %s",
 		    dev))

@@ -8,8 +8,12 @@
 
 #include <stdint.h>
 
-/* 0, or what is missing on this machine */
+/* NULL, or what is missing on this machine */
 const char *dm_setup(unsigned int mib);
+/* the device alone, without a file system */
+const char *dm_device(unsigned int mib);
+const char *dm_path(void);
+const char *dm_image(void);	/* the file below it; static buffer */
 /* heals and resumes first; after itmefs has let go of the files */
 void dm_teardown(void);
 /* a pattern file on that drive: an O_RDONLY fd, or -errno */
