@@ -17,6 +17,7 @@
 #include "dir.h"
 #include "event.h"
 #include "itme.h"
+#include "native.h"
 #include "quota.h"
 
 static struct kmem_cache *inode_cache;
@@ -70,10 +71,10 @@ void itme_inode_evict(struct inode *inode)
 {
 	struct itme_inode *ino = itme_i(inode);
 
+	if (ino->native)
+		itme_pages_evict(ino);
 	truncate_inode_pages_final(&inode->i_data);
 	clear_inode(inode);
-	if (ino->native)
-		itme_native_evict(ino);
 	if (ino->id) {
 		itme_chunks_forget(ino);
 		if (ino->planned)

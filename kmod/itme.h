@@ -370,11 +370,19 @@ void itme_object_keep_name(struct itme_inode *ino, struct dentry *dentry);
 /* native.c */
 int itme_native_init(struct itme_inode *ino);
 int itme_native_setsize(struct itme_inode *ino, loff_t size);
-void itme_native_evict(struct itme_inode *ino);
 
 /* file.c */
 extern const struct file_operations itme_file_ops;
 extern const struct address_space_operations itme_aops;
+extern const struct address_space_operations itme_native_aops;
+struct folio *itme_folio_get(struct itme_inode *ino, pgoff_t index);
+struct folio *itme_folio_lock(struct itme_inode *ino, pgoff_t index);
+bool itme_demand(struct itme_inode *ino, pgoff_t first, pgoff_t end);
+int itme_wait_filled(struct itme_inode *ino, u32 idx);
+void itme_touch(struct itme_inode *ino, pgoff_t first, pgoff_t end, bool random);
+int itme_open(struct inode *inode, struct file *file);
+int itme_release(struct inode *inode, struct file *file);
+int itme_mmap(struct file *file, struct vm_area_struct *vma);
 
 /* ioctl.c */
 long itme_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
@@ -528,6 +536,7 @@ bool itme_tier_charge(int tier, long pages);
 void itme_tier_uncharge(int tier, long pages);
 int itme_tier_of(int nid);
 struct folio *itme_tier_alloc(int tier, unsigned int order, bool hard);
+struct folio *itme_tier_alloc_zeroed(int tier, unsigned int order, bool hard);
 u64 itme_tier_capacity(const nodemask_t *nodes);
 u64 itme_tier_free(const nodemask_t *nodes);
 int itme_tier_check(int tier, u64 bytes, const nodemask_t *nodes, const char **why);

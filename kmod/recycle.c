@@ -78,7 +78,8 @@ bool itme_spare_take(struct itme_spare *spare, struct itme_inode *ino, u32 idx)
 		/* Nobody maps it again while it is locked. */
 		if (folio_mapped(folio))
 			unmap_mapping_pages(mapping, index, spare->pages, false);
-		if (detach(mapping, folio)) {
+		/* What a mapping has written shows now. */
+		if (!folio_test_dirty(folio) && detach(mapping, folio)) {
 			spare->folio = folio;
 			return true;
 		}
