@@ -406,6 +406,7 @@ int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, bool wa
 
 /* query.c */
 u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res);
+int itme_query_bytes(struct itme_inode *ino, u64 *bytes);
 void itme_query_object(struct itme_inode *ino, struct itme_object *obj);
 
 /* table.c */

@@ -219,7 +219,6 @@ static struct folio *make_folio(struct make *m, pgoff_t index, unsigned int orde
 		goto folio;
 	__folio_mark_uptodate(folio);
 	folio_mark_dirty(folio);
-	itme_writeout_kick(ino->fs);
 	return folio;
 folio:
 	itme_tier_uncharge(itme_tier_of(folio_nid(folio)), pages);
@@ -304,8 +303,10 @@ again:
 	}
 	if (!is_there(ino, index)) {
 		err = make_page(ino, idx, index, want, folio);
-		if (!err)
+		if (!err) {
 			pages = folio_nr_pages(*folio);
+			itme_writeout_kick(ino->fs);
+		}
 		want->made += pages;
 	}
 	if (pages)
