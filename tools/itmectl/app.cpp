@@ -106,6 +106,7 @@ int run_itmectl(int argc, const char *const *argv, const Environment &env)
 	add_list(app, ctx);
 	add_residency(app, ctx);
 	add_advise(app, ctx);
+	add_model(app, ctx);
 	add_plan(app, ctx);
 	add_run(app, ctx);
 	add_stat(app, ctx);

@@ -78,6 +78,7 @@ void add_remove(CLI::App &app, Context &ctx);
 void add_list(CLI::App &app, Context &ctx);
 void add_residency(CLI::App &app, Context &ctx);
 void add_advise(CLI::App &app, Context &ctx);
+void add_model(CLI::App &app, Context &ctx);
 void add_plan(CLI::App &app, Context &ctx);
 void add_run(CLI::App &app, Context &ctx);
 void add_stat(CLI::App &app, Context &ctx);

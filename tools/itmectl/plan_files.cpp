@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 // itmectl plan set|load|save
+#include "models.hpp"
 #include "plans.hpp"
 
 #include "fd.hpp"
 #include "files.hpp"
+#include "model/model.hpp"
 #include "planfile.hpp"
 #include "size.hpp"
 
@@ -27,12 +29,18 @@ struct Arguments {
 	std::string lookahead;
 	std::string budget;
 	std::string name;
+	std::string model; ///< set
 	std::uint32_t id = 0;
 	std::string plan; ///< save
 	std::string file; ///< save, load
 
 	/// The plan is told by options, and the words are names.
 	bool simple() const { return cyclic || once; }
+
+	bool complete() const
+	{
+		return model.empty() ? simple() || words.size() == 1 : words.empty() && !simple();
+	}
 };
 
 itme::Result<itme::PlanFile> read_plan(const std::string &path)
@@ -76,11 +84,38 @@ int install(Context &ctx, itme::Family &family, const itme::PlanFile &plan, std:
 	return show_plan_id(ctx, *set, plan.name);
 }
 
+/// The order of use of an imported model.
+itme::Result<itme::PlanFile> plan_of_model(Context &ctx, const Arguments &args, std::uint64_t stage)
+{
+	itme::ModelPlanOptions options;
+	auto model = itme::read_model(args.model);
+
+	if (!model)
+		return tl::unexpected(model.error());
+	auto mount = ctx.mount();
+	if (!mount)
+		return tl::unexpected(mount.error());
+	const auto chunk = name_imported(*mount, *model);
+	if (!chunk)
+		return tl::unexpected(chunk.error());
+	options.name = plan_name(*model);
+	options.stage = stage;
+	options.chunk = *chunk;
+	auto made = itme::plan_model(*model, options);
+	if (!made)
+		return tl::unexpected(made.error());
+	if (made->left_out)
+		ctx.warn(fmt::format("{} experts are left out: more triggers than a plan may have",
+				     made->left_out));
+	return std::move(made->plan);
+}
+
 int set(Context &ctx, const Arguments &args)
 {
-	if (!args.simple() && args.words.size() != 1) {
-		ctx.warn("give one file with a plan, or --cyclic or --once and names of imported "
-			 "files");
+	if (!args.complete()) {
+		ctx.warn(
+			"give one file with a plan, or --model, or --cyclic or --once and names of "
+			"imported files");
 		return exit_usage;
 	}
 	const auto stage = itme::parse_size(args.stage);
@@ -91,7 +126,8 @@ int set(Context &ctx, const Arguments &args)
 	// What is wrong with the options or the file is told first, mounted or not.
 	itme::PlanFile plan;
 	if (!args.simple()) {
-		auto read = read_plan(args.words[0]);
+		auto read = args.model.empty() ? read_plan(args.words[0])
+					       : plan_of_model(ctx, args, *stage);
 		if (!read)
 			return ctx.fail(read.error());
 		plan = std::move(*read);
@@ -134,23 +170,6 @@ int load(Context &ctx, const Arguments &args)
 	return install(ctx, *family, *plan, id);
 }
 
-itme::Result<void> write_file(const std::string &path, const std::string &text)
-{
-	const itme::Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-
-	if (!fd.valid())
-		return itme::fail(errno, "{}: {}", path, std::strerror(errno));
-	for (std::size_t at = 0; at < text.size();) {
-		const ssize_t n = ::write(fd.get(), text.data() + at, text.size() - at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return itme::fail(errno, "{}: {}", path, std::strerror(errno));
-		at += static_cast<std::size_t>(n);
-	}
-	return {};
-}
-
 int save(Context &ctx, const Arguments &args)
 {
 	auto family = ctx.family();
@@ -189,6 +208,23 @@ int save(Context &ctx, const Arguments &args)
 
 } // namespace
 
+itme::Result<void> write_file(const std::string &path, const std::string &text)
+{
+	const itme::Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+
+	if (!fd.valid())
+		return itme::fail(errno, "{}: {}", path, std::strerror(errno));
+	for (std::size_t at = 0; at < text.size();) {
+		const ssize_t n = ::write(fd.get(), text.data() + at, text.size() - at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return itme::fail(errno, "{}: {}", path, std::strerror(errno));
+		at += static_cast<std::size_t>(n);
+	}
+	return {};
+}
+
 void add_plan_files(CLI::App &plan, Context &ctx)
 {
 	CLI::App *set_verb = plan.add_subcommand(
@@ -202,13 +238,15 @@ void add_plan_files(CLI::App &plan, Context &ctx)
 		sub->fallthrough();
 	set_verb->add_option("FILE|NAME", args->words,
 			     "A file with a plan, - for stdin; after --cyclic or --once, imported "
-			     "files")
-		->required();
+			     "files");
+	set_verb->add_option("--model", args->model,
+			     "The order of use of this imported model, from its header")
+		->type_name("FILE");
 	auto *cyclic = set_verb->add_flag("--cyclic", args->cyclic,
 					  "These files, in that order, again and again");
 	set_verb->add_flag("--once", args->once, "These files, in that order")->excludes(cyclic);
 	set_verb->add_option("--stage", args->stage,
-			     "With --cyclic or --once, bytes of a stage (default: 64M)")
+			     "With --cyclic, --once or --model, bytes of a stage (default: 64M)")
 		->type_name("SIZE");
 	set_verb->add_option("--name", args->name, "Name of the plan")->type_name("NAME");
 	set_verb->add_option("--lookahead", args->lookahead,

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+// Headers of GGUF files, that somebody gave to somebody.
+#include "model.hpp"
+#include "temp_tree.hpp"
+
+#include <filesystem>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size)
+{
+	static itme::test::TempTree tree;
+	std::string text(fuzz::text_of(data, size));
+	const auto path = tree.write("m.gguf", text);
+	// Data, so that not all tensors end after the end of the file.
+	if (size % 2)
+		std::filesystem::resize_file(path, text.size() + (8U << 20));
+	fuzz::check_model(itme::read_model(path));
+	return 0;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+// itmectl model
+#include "models.hpp"
+
+#include <algorithm>
+
+namespace itmectl
+{
+namespace
+{
+
+constexpr std::size_t plan_name_max = 63;
+
+} // namespace
+
+itme::Result<std::uint64_t> name_imported(itme::Mount &mount, itme::Model &model)
+{
+	std::uint64_t chunk = 0;
+
+	for (auto &file : model.files) {
+		const auto object = mount.find_import(file.path);
+		if (!object)
+			return tl::unexpected(object.error());
+		if (!*object)
+			return itme::fail(ENOENT, "{} is not imported; 'itmectl import' does it",
+					  file.path);
+		file.name = (*object)->name;
+		chunk = std::max<std::uint64_t>(chunk, (*object)->chunk_size);
+	}
+	return chunk;
+}
+
+std::string plan_name(const itme::Model &model)
+{
+	std::string name = model.files.front().name;
+	const std::size_t dot = name.rfind('.');
+
+	if (dot != std::string::npos && dot)
+		name.resize(dot);
+	if (name.size() <= plan_name_max)
+		return name;
+	// Not in the middle of a character.
+	std::size_t end = plan_name_max;
+	while (end && (name[end] & 0xc0) == 0x80)
+		end--;
+	name.resize(end);
+	return name;
+}
+
+void add_model(CLI::App &app, Context &ctx)
+{
+	CLI::App *model = app.add_subcommand(
+		"model", "Look into a model's files: what is used in which order");
+
+	model->require_subcommand(1);
+	model->fallthrough();
+	add_model_show(*model, ctx);
+	add_model_plan(*model, ctx);
+}
+
+} // namespace itmectl

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0
+// What the verbs of "model" share with "plan set --model".
+#pragma once
+
+#include "app.hpp"
+
+#include "model/model.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace itmectl
+{
+
+/// Calls the files as they were imported, and says how large their chunks are; an error when one of
+/// them is not.
+itme::Result<std::uint64_t> name_imported(itme::Mount &mount, itme::Model &model);
+
+/// The name of a model's plan: that of its first file, without what is behind the dot.
+std::string plan_name(const itme::Model &model);
+
+/// The whole of that text is written, or it is an error.
+itme::Result<void> write_file(const std::string &path, const std::string &text);
+
+void add_model_show(CLI::App &model, Context &ctx);
+void add_model_plan(CLI::App &model, Context &ctx);
+
+} // namespace itmectl
