@@ -275,6 +275,12 @@ static inline struct itme_inode *itme_i(struct inode *inode)
 	return container_of(inode, struct itme_inode, vfs);
 }
 
+/* Of its page cache; the host of that may be another inode, see host.c. */
+static inline struct itme_inode *itme_of(struct address_space *mapping)
+{
+	return itme_i(container_of(mapping, struct inode, i_data));
+}
+
 static inline struct itme_fs *itme_sb(struct super_block *sb)
 {
 	return sb->s_fs_info;

@@ -37,6 +37,12 @@ struct itme_want {
 	long made;
 };
 
+/* host.c */
+int itme_host_init(void);
+void itme_host_exit(void);
+int itme_host_make(struct itme_inode *ino);
+void itme_host_free(struct itme_inode *ino);
+
 /* page.c */
 enum itme_page itme_page_look(struct itme_inode *ino, pgoff_t index, pgoff_t *end);
 int itme_page_wait(struct itme_inode *ino, pgoff_t index, pgoff_t *end);
@@ -46,7 +52,6 @@ bool itme_page_remove(struct itme_inode *ino, struct folio *folio);
 void itme_page_put_back(struct itme_inode *ino, struct folio *folio, pgoff_t index, bool dirty);
 int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end);
-void itme_pages_evict(struct itme_inode *ino);
 int itme_page_zero(struct itme_inode *ino, loff_t from, loff_t to);
 
 /* native.c */

@@ -352,8 +352,7 @@ static long count_pages(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 
 /*
  * Locked. What a mapping has written shows in the folio once it is unmapped; nobody maps
- * it again while it is locked. The kernel has not counted it as dirty, so it must not
- * count it as cleaned.
+ * it again while it is locked. Return: was it dirty?
  */
 bool itme_page_remove(struct itme_inode *ino, struct folio *folio)
 {
@@ -492,31 +491,6 @@ void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
 		cond_resched();
 	}
-}
-
-/**
- * itme_pages_evict - all pages cease, as their file does
- * @ino: native file that nobody can reach
- *
- * They leave the page cache by truncate_inode_pages_final() after this, which must not
- * find one dirty, as it would count it as cleaned.
- */
-void itme_pages_evict(struct itme_inode *ino)
-{
-	struct folio_batch batch;
-	pgoff_t index = 0;
-
-	folio_batch_init(&batch);
-	while (filemap_get_folios(ino->vfs.i_mapping, &index, ULONG_MAX, &batch)) {
-		for (unsigned int i = 0; i < folio_batch_count(&batch); i++) {
-			folio_lock(batch.folios[i]);
-			folio_test_clear_dirty(batch.folios[i]);
-			folio_unlock(batch.folios[i]);
-		}
-		folio_batch_release(&batch);
-		cond_resched();
-	}
-	itme_stored_forget(ino, 0, ULONG_MAX);
 }
 
 /**
