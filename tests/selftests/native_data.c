@@ -5,7 +5,9 @@
  * while the chunks move between the tiers.
  */
 #include <linux/falloc.h>
+#include <linux/io_uring.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -374,6 +376,46 @@ TEST_F(native_data, moved)
 	ASSERT_EQ(0, stats_all(&stats));
 	EXPECT_LT(0, stats.demoted_bytes);
 	munmap(p, size);
+	close(fd);
+}
+
+/* Pinned for long and for writing, as a GPU or RDMA driver does: it stays where it is. */
+TEST_F(native_data, pinned_for_long)
+{
+	struct io_uring_params params = {};
+	struct iovec iov;
+	uint64_t done;
+	int fd, ring;
+	char *p;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, write_at(fd, 0, 2 * CHUNK, 1));
+	p = mmap(NULL, 2 * CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	ring = syscall(SYS_io_uring_setup, 4, &params);
+	if (ring < 0)
+		SKIP(return, "no io_uring");
+	iov = (struct iovec){ p, CHUNK };
+	ASSERT_EQ(0, syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &iov, 1))
+		TH_LOG("%s", strerror(errno));
+	EXPECT_EQ(0, advise(fd, 0, 2 * CHUNK, ITME_ADVICE_PAGEOUT, ANY, &done));
+	EXPECT_EQ(0, done);
+	if (have_cxl_node()) {
+		EXPECT_EQ(0, advise(fd, 0, CHUNK, ITME_ADVICE_PAGEOUT, CXL, &done));
+		EXPECT_EQ(0, resident_on(fd, CXL, 0, CHUNK));
+	}
+	/* what ceases under a pin is zero, for who comes later as for who has it */
+	ASSERT_EQ(0, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE, 2 * PAGE));
+	EXPECT_TRUE(reads_zero(fd, PAGE, 2 * PAGE));
+	EXPECT_EQ(0, pattern_check(p + 3 * PAGE, 2 * CHUNK - 3 * PAGE, 3 * PAGE, 1));
+	ASSERT_EQ(0, ftruncate(fd, 10 * PAGE));
+	ASSERT_EQ(0, ftruncate(fd, CHUNK));
+	EXPECT_TRUE(reads_zero(fd, 10 * PAGE, CHUNK - 10 * PAGE));
+	EXPECT_EQ(0, check_read(fd, 3 * PAGE, 7 * PAGE, 1));
+	close(ring);
+	munmap(p, 2 * CHUNK);
 	close(fd);
 }
 
