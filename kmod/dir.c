@@ -9,7 +9,7 @@
  * The number of inodes and of further names is bounded (nr_inodes=), as both are kernel
  * memory.
  */
-#include <linux/fsnotify.h>
+#include <linux/fs.h>
 #include <linux/posix_acl.h>
 #include <linux/slab.h>
 #include <linux/xattr.h>
@@ -29,9 +29,9 @@ static const struct inode_operations symlink_inode_ops;
 static const struct inode_operations special_inode_ops;
 static const struct file_operations dir_file_ops;
 
-static void touch_dir(struct inode *dir)
+static void changed_now(struct inode *inode)
 {
-	inode_set_mtime_to_ts(dir, inode_set_ctime_current(dir));
+	inode_set_mtime_to_ts(inode, inode_set_ctime_current(inode));
 }
 
 static int set_kind(struct inode *inode, dev_t dev, const char *link)
@@ -85,7 +85,8 @@ static struct inode *make_inode(struct mnt_idmap *idmap, struct inode *dir, cons
 	/* From here on, the eviction undoes all. */
 	ino = itme_i(inode);
 	ino->counted = true;
-	ino->quota = itme_quota_get(itme_i(dir)->quota);
+	/* O_TMPFILE comes without the lock of the directory; the old one is kept by the new. */
+	ino->quota = itme_quota_get(READ_ONCE(itme_i(dir)->quota));
 	inode->i_ino = atomic64_inc_return(&fs->last_ino);
 	inode_init_owner(idmap, inode, dir, mode);
 	simple_inode_init_ts(inode);
@@ -108,7 +109,7 @@ static int make(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentr
 	/* The reference that keeps the name, see above. */
 	dget(dentry);
 	d_instantiate(dentry, inode);
-	touch_dir(dir);
+	changed_now(dir);
 	if (S_ISREG(mode)) {
 		itme_changed(&itme_objects_changed);
 		itme_event_object_new(itme_i(inode));
@@ -219,12 +220,16 @@ static int itme_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct i
 	err = setattr_prepare(idmap, dentry, attr);
 	if (err)
 		return err;
-	if (attr->ia_valid & ATTR_SIZE && attr->ia_size != i_size_read(inode)) {
+	if (attr->ia_valid & ATTR_SIZE) {
+		bool other = attr->ia_size != i_size_read(inode);
+
+		/* Also if it stays: what lies beyond the end goes. */
 		err = itme_native_setsize(ino, attr->ia_size);
 		if (err)
 			return err;
 		/* truncate(2) does not ask for it. */
-		touch_dir(inode);
+		if (other)
+			changed_now(inode);
 	}
 	setattr_copy(idmap, inode, attr);
 	if (attr->ia_valid & ATTR_MODE && !ino->lower)

@@ -142,7 +142,9 @@ static vm_fault_t map_chunk(struct vm_fault *vmf, struct itme_inode *ino, u32 id
 			vmf->pgoff - slot + PTRS_PER_PTE);
 
 	first = max(first, start);
-	next = min(next, end);
+	next = min3(next, end, DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE));
+	if (first >= next)
+		return 0;
 	itme_triggers_clip(ino, vmf->pgoff, &first, &next);
 	return filemap_map_pages(vmf, first, next - 1);
 }
@@ -361,7 +363,7 @@ static bool itme_release_folio(struct folio *folio, gfp_t gfp)
 	if (itme_chunk_kept(ino, itme_chunk_of(ino, folio->index)) &&
 	    !(folio_test_large(folio) && folio_test_has_hwpoisoned(folio)))
 		return false;
-	return itme_folio_unused(folio);
+	return !itme_beyond_end(ino, folio) && itme_folio_unused(folio);
 }
 
 /* A folio has left the page cache, whoever took it out. */

@@ -10,14 +10,14 @@
  * and RDMA drivers do.
  *
  * So the mappings of native files name as their host an inode of a super block of the
- * kernel's own, which is never written back. That inode has no other use. The kernel
- * looks there for its size, its mode and its lock; nobody else can reach it.
+ * kernel's own, which is never written back. That inode has no other use; nobody can
+ * reach it. The kernel looks there for its mode, its lock and the size of the file; that
+ * follows, see native.c.
  */
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
-#include <linux/writeback.h>
 
 #include "itme.h"
 #include "native.h"
@@ -39,7 +39,10 @@ static struct file_system_type host_type = {
 int itme_host_init(void)
 {
 	host_mnt = kern_mount(&host_type);
-	return PTR_ERR_OR_ZERO(host_mnt);
+	if (IS_ERR(host_mnt))
+		return PTR_ERR(host_mnt);
+	host_mnt->mnt_sb->s_maxbytes = ITME_MAX_BYTES;
+	return 0;
 }
 
 void itme_host_exit(void)
@@ -60,8 +63,6 @@ int itme_host_make(struct itme_inode *ino)
 	if (!host)
 		return -ENOMEM;
 	host->i_mode = S_IFREG;
-	/* Asked for when a folio is split that goes beyond the end of the file. */
-	inode_attach_wb(host, NULL);
 	ino->vfs.i_data.host = host;
 	return 0;
 }

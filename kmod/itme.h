@@ -72,6 +72,8 @@
 #define ITME_CHUNK_MIN_SHIFT	16
 #define ITME_CHUNK_MAX_SHIFT	21
 #define ITME_CHUNK_MAX_PAGES	(1UL << (ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT))
+/* Chunks have numbers of 32 bits. */
+#define ITME_MAX_BYTES		((loff_t)(U32_MAX - 1) << ITME_CHUNK_MAX_SHIFT)
 /* Tiers that are memory; ITME_TIER_NVME is not. */
 #define ITME_MEM_TIERS		2
 /* Below this the ring cannot stream. */
@@ -412,6 +414,7 @@ int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, bool wa
 
 /* query.c */
 u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res);
+int itme_query_bytes(struct itme_inode *ino, u64 *bytes);
 void itme_query_object(struct itme_inode *ino, struct itme_object *obj);
 
 /* table.c */

@@ -24,7 +24,9 @@ static void set_size(struct itme_inode *ino, loff_t size)
 	 */
 	spin_lock(&ino->fs->lock);
 	i_size_write(&ino->vfs, size);
-	i_size_write(ino->vfs.i_mapping->host, size);
+	/* When it shrinks, only after the folios have left, see itme_beyond_end(). */
+	if (size > i_size_read(ino->vfs.i_mapping->host))
+		i_size_write(ino->vfs.i_mapping->host, size);
 	ino->nr_chunks = DIV_ROUND_UP_ULL(size, 1ULL << ino->chunk_shift);
 	spin_unlock(&ino->fs->lock);
 }
@@ -58,6 +60,7 @@ static int shrink(struct itme_inode *ino, loff_t size)
 	set_size(ino, size);
 	unmap_mapping_pages(mapping, first, 0, true);
 	itme_pages_remove(ino, first, ULONG_MAX);
+	i_size_write(mapping->host, size);
 	/* Private copies made meanwhile of what was still there. */
 	unmap_mapping_pages(mapping, first, 0, true);
 	/* What was written to the page meanwhile; one that cannot be read now was zeroed before. */

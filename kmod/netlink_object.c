@@ -2,43 +2,33 @@
 /*
  * DOC: netlink: the files
  */
-#include <linux/sched/signal.h>
-
 #include "event.h"
 #include "netlink.h"
 
-/* Return: 0, or -EINTR when the task is being killed; a large file takes its time. */
-static int count_bytes(struct itme_inode *ino, u64 *bytes)
-{
-	struct itme_residency res = {};
-
-	for (u32 idx = 0; itme_chunk_next(ino, &idx); idx++) {
-		itme_query_chunk(ino, idx, &res);
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-	}
-	memcpy(bytes, res.bytes, sizeof(res.bytes));
-	return 0;
-}
+/* Bytes of a path that are told. */
+#define NAME_SHOWN	3072
 
 /* Return: 0, -EMSGSIZE it does not fit, -ENOMEM or -EINTR */
 static int put_object(struct sk_buff *skb, struct itme_inode *ino)
 {
 	u64 bytes[ITME_TIER_NR];
 	struct itme_object obj;
-	char *name;
+	char *name, *shown;
+	size_t len;
 	int err;
 
 	itme_query_object(ino, &obj);
-	err = count_bytes(ino, bytes);
+	err = itme_query_bytes(ino, bytes);
 	if (err)
 		return err;
 	name = itme_object_name(ino);
 	if (!name)
 		return -ENOMEM;
+	/* A message has one page; of a longer path the end says more. */
+	len = strlen(name);
+	shown = name + (len > NAME_SHOWN ? len - NAME_SHOWN : 0);
 	if (nla_put_u32(skb, ITME_A_OBJECT_ID, ino->id) ||
-	    nla_put_string(skb, ITME_A_OBJECT_NAME, name) ||
+	    nla_put_string(skb, ITME_A_OBJECT_NAME, shown) ||
 	    nla_put_uint(skb, ITME_A_OBJECT_SIZE, obj.size) ||
 	    nla_put_u32(skb, ITME_A_OBJECT_CHUNK_SIZE, obj.chunk_size) ||
 	    nla_put_u32(skb, ITME_A_OBJECT_FLAGS, obj.flags) ||

@@ -229,8 +229,9 @@ int itme_quota_limit(struct itme_inode *dir, u64 bytes)
 		refcount_set(&quota->ref, 1);
 		/* The directory's reference to it becomes that of the new one. */
 		quota->parent = dir->quota;
-		dir->quota = quota;
 		dir->own_quota = true;
+		/* For who reads it without the lock: statfs(2), O_TMPFILE. */
+		smp_store_release(&dir->quota, quota);
 	}
 	spin_lock(&dir->fs->quota_lock);
 	dir->quota->limit = limit;
@@ -261,7 +262,7 @@ void itme_quota_statfs(struct itme_inode *ino, struct kstatfs *buf)
 	const struct itme_quota *q;
 
 	spin_lock(&fs->quota_lock);
-	for (q = ino->quota; q; q = q->parent) {
+	for (q = READ_ONCE(ino->quota); q; q = q->parent) {
 		long limit = limit_of(q, capacity);
 
 		size = min(size, limit);

@@ -799,6 +799,11 @@ u16 *itme_chunk_count(const struct itme_chunk *c)
 	abort();
 }
 
+pgoff_t itme_stored_next(struct itme_inode *ino, pgoff_t index, pgoff_t end, bool stored)
+{
+	abort();
+}
+
 int itme_chunk_make(struct itme_inode *ino, u32 idx)
 {
 	return 0;

@@ -40,6 +40,8 @@
 /* A kernel would only print it. */
 #define WARN_ON_ONCE(cond)	assert(!(cond))
 
+typedef struct { u32 val; } kuid_t;
+typedef struct { u32 val; } kgid_t;
 typedef struct { int v; } atomic_t;
 typedef struct { int v; } refcount_t;
 typedef struct { long v; } atomic_long_t;
