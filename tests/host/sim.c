@@ -762,7 +762,7 @@ struct sim_file *sim_file(u32 chunks)
 	ino->id = ++sim.nr_files;
 	ino->chunk_shift = sim.config.chunk_shift;
 	ino->nr_chunks = chunks;
-	ino->linked = true;
+	ino->vfs.i_nlink = 1;
 	ino->opens = 1;
 	ino->vfs.i_mapping = &ino->vfs.i_data;
 	ino->vfs.i_data.host = &ino->vfs;
