@@ -6,11 +6,11 @@
 #define ITME_DIR_H
 
 #include <linux/fs.h>
+#include <linux/xattr.h>
 
 struct itme_fs;
 struct itme_inode;
 struct posix_acl;
-struct xattr_handler;
 
 /* dir.c */
 extern const struct inode_operations itme_file_inode_ops;

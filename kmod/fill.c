@@ -510,6 +510,7 @@ static void read_done(struct itme_read *read)
 	struct fill *fill = container_of(read, struct fill, read);
 	struct itme_fs *fs = fill->ino->fs;
 
+	atomic_dec(&fs->reads);
 	/* Before anybody can use it, so that he finds it counted. */
 	itme_count(fill->ino, ITME_READS, 1);
 	if (!read_error(read)) {
@@ -554,6 +555,7 @@ static void start_read(struct fill *fill, pgoff_t first, pgoff_t next, unsigned 
 		read->len = min_t(u64, read->len, i_size_read(&ino->vfs) - read->pos);
 	fill->index = next;
 	atomic_set(&fill->parties, 2);
+	atomic_inc(&ino->fs->reads);
 	if (ino->native)
 		itme_stored_read(ino, read);
 	else

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/errno.h>
-#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/stddef.h>
 #include <linux/string.h>

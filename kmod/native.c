@@ -77,7 +77,8 @@ static int shrink(struct itme_inode *ino, loff_t size)
  */
 int itme_native_setsize(struct itme_inode *ino, loff_t size)
 {
-	return size < i_size_read(&ino->vfs) ? shrink(ino, size) : grow(ino, size);
+	/* Of the same size, too: what fallocate(2) has made beyond the end goes. */
+	return size <= i_size_read(&ino->vfs) ? shrink(ino, size) : grow(ino, size);
 }
 
 static int punch(struct itme_inode *ino, loff_t from, loff_t to)

@@ -23,6 +23,7 @@ enum {
 	OPT_UID,
 	OPT_GID,
 	OPT_NR_INODES,
+	OPT_WRITEBACK,
 };
 
 /* Those that stand until unmount. */
@@ -43,6 +44,7 @@ static const char * const tier_name[] = { "dram", "cxl" };
  * @uid: likewise
  * @gid: likewise
  * @nr_inodes: inodes and further names of them
+ * @writeback: bytes/s written to swap areas ahead of need, 0 for no limit
  */
 struct itme_options {
 	unsigned long given;
@@ -52,6 +54,7 @@ struct itme_options {
 	kuid_t uid;
 	kgid_t gid;
 	u64 nr_inodes;
+	u64 writeback;
 };
 
 static const struct fs_parameter_spec itme_params[] = {
@@ -63,6 +66,7 @@ static const struct fs_parameter_spec itme_params[] = {
 	fsparam_uid("uid", OPT_UID),
 	fsparam_gid("gid", OPT_GID),
 	fsparam_string("nr_inodes", OPT_NR_INODES),
+	fsparam_string("writeback", OPT_WRITEBACK),
 	{}
 };
 
@@ -133,6 +137,11 @@ static int itme_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		break;
 	case OPT_GID:
 		opts->gid = result.gid;
+		break;
+	case OPT_WRITEBACK:
+		err = parse_size(fc, param->key, param->string, &opts->writeback);
+		/* As it is shown; what is given again must be the same. */
+		opts->writeback = round_up(opts->writeback, 1024);
 		break;
 	case OPT_NR_INODES:
 		err = parse_size(fc, param->key, param->string, &opts->nr_inodes);
@@ -314,6 +323,8 @@ static int itme_show_options(struct seq_file *m, struct dentry *root)
 	if (!gid_eq(fs->gid, GLOBAL_ROOT_GID))
 		seq_printf(m, ",gid=%u", from_kgid_munged(&init_user_ns, fs->gid));
 	seq_printf(m, ",nr_inodes=%ld", fs->inodes_max);
+	if (fs->writeout.rate)
+		seq_printf(m, ",writeback=%lluk", fs->writeout.rate >> 10);
 	return 0;
 }
 
@@ -384,6 +395,7 @@ static int itme_fill_super(struct super_block *sb, struct fs_context *fc)
 	fs->mode = opts->mode;
 	fs->uid = opts->uid;
 	fs->gid = opts->gid;
+	fs->writeout.rate = opts->writeback;
 	fs->inodes_max = opts->given & BIT(OPT_NR_INODES) ? opts->nr_inodes :
 							    default_inodes();
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
@@ -431,6 +443,8 @@ static bool same_options(struct itme_fs *fs, const struct itme_options *opts,
 		return false;
 	if (given & BIT(OPT_NR_INODES) && opts->nr_inodes != fs->inodes_max)
 		return false;
+	if (given & BIT(OPT_WRITEBACK) && opts->writeback != fs->writeout.rate)
+		return false;
 	return !(given & BIT(OPT_MODE)) || opts->mode == fs->mode;
 }
 
@@ -450,7 +464,7 @@ static int itme_get_tree(struct fs_context *fc)
 	/* Not taken over, so there was one already. */
 	sb = fc->root->d_sb;
 	if (same_options(itme_sb(sb), opts, BIT(OPT_DRAM) | BIT(OPT_CXL) | BIT(OPT_NR_INODES) |
-				       FIXED_OPTIONS))
+				       BIT(OPT_WRITEBACK) | FIXED_OPTIONS))
 		return 0;
 	errorfc(fc, "itmefs is mounted already with other options; remount it to change them");
 	dput(fc->root);
@@ -468,7 +482,7 @@ static int itme_reconfigure(struct fs_context *fc)
 
 	/* mount(8) hands in again what /proc/mounts shows. */
 	if (!same_options(fs, opts, FIXED_OPTIONS))
-		return invalfc(fc, "only dram=, cxl= and nr_inodes= can be changed");
+		return invalfc(fc, "only dram=, cxl=, nr_inodes= and writeback= can be changed");
 	for (tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		const char *why;
 
@@ -493,10 +507,13 @@ static int itme_reconfigure(struct fs_context *fc)
 		/* All or nothing; what was larger or smaller fits again. */
 		if (tier != ITME_TIER_DRAM)
 			itme_tier_set(fs, ITME_TIER_DRAM, old);
-	} else if (opts->given & BIT(OPT_NR_INODES)) {
-		WRITE_ONCE(fs->inodes_max, opts->nr_inodes);
+		return err;
 	}
-	return err;
+	if (opts->given & BIT(OPT_NR_INODES))
+		WRITE_ONCE(fs->inodes_max, opts->nr_inodes);
+	if (opts->given & BIT(OPT_WRITEBACK))
+		WRITE_ONCE(fs->writeout.rate, opts->writeback);
+	return 0;
 }
 
 static void itme_free_fc(struct fs_context *fc)

@@ -263,7 +263,6 @@ static void finish(struct swap_in *in, int err)
 		itme_count(ino, ITME_SWAP_ERRORS, 1);
 	else
 		itme_count(ino, ITME_SWAP_IN, read->len);
-	atomic_dec(&ino->fs->reads);
 	mempool_free(in, in_pool);
 	read->result = err ?: (long)read->len;
 	read->done(read);
@@ -369,7 +368,6 @@ void itme_stored_read(struct itme_inode *ino, struct itme_read *read)
 	in->check = false;
 	in->move = scarce(ino->fs);
 	INIT_WORK(&in->work, in_work);
-	atomic_inc(&ino->fs->reads);
 	itme_area_io_begin(&in->io, false, in_done);
 	for_each_read_page(read, i, n, nth, mem) {
 		u32 page = first + nth;

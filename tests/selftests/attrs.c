@@ -4,20 +4,12 @@
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 #include <linux/limits.h>
-#include <sys/statfs.h>
 #include <sys/xattr.h>
 
-#include "fixture.h"
+#include "names.h"
 
 FIXTURE(attrs) {};
 ITME_FIXTURE(attrs)
-
-#define FAILS(want, call)						\
-do {									\
-	errno = 0;							\
-	EXPECT_EQ(-1, (long)(call)) TH_LOG("%s", #call);		\
-	EXPECT_EQ(want, errno) TH_LOG("%s", #call);			\
-} while (0)
 
 #define ACCESS	"system.posix_acl_access"
 #define DEFAULT	"system.posix_acl_default"
@@ -25,7 +17,7 @@ do {									\
 static char path_a[512], path_d[512], path_l[512];
 
 /* a: a file, d: a directory, l: a link to a */
-static int make(void)
+static int make_all(void)
 {
 	int fd;
 
@@ -58,7 +50,7 @@ TEST_F(attrs, set_get_list_remove)
 	struct stat before, after;
 
 	MOUNT("dram=16M");
-	ASSERT_EQ(0, make());
+	ASSERT_EQ(0, make_all());
 	FAILS(ENODATA, getxattr(path_a, "user.x", buf, sizeof(buf)));
 	EXPECT_EQ(0, listxattr(path_a, NULL, 0));
 	ASSERT_EQ(0, stat(path_a, &before));
@@ -122,7 +114,7 @@ static int as_user(void *arg)
 TEST_F(attrs, of_others)
 {
 	MOUNT("dram=16M");
-	ASSERT_EQ(0, make());
+	ASSERT_EQ(0, make_all());
 	ASSERT_EQ(0, setxattr(path_a, "trusted.t", "t", 1, 0));
 	ASSERT_EQ(0, setxattr(path_a, "user.u", "u", 1, 0));
 	EXPECT_EQ(0, in_child(as_user, NULL, 20));
@@ -135,7 +127,7 @@ TEST_F(attrs, bounded)
 	int i, err = 0;
 
 	MOUNT("dram=16M,nr_inodes=1000");
-	ASSERT_EQ(0, make());
+	ASSERT_EQ(0, make_all());
 	FAILS(E2BIG, setxattr(path_a, "user.x", big, XATTR_SIZE_MAX + 1, 0));
 	ASSERT_EQ(0, setxattr(path_a, "user.x", big, XATTR_SIZE_MAX, 0));
 	FAILS(ENOSPC, setxattr(path_a, "user.y", big, XATTR_SIZE_MAX, 0));
@@ -191,7 +183,7 @@ TEST_F(attrs, access_list)
 	struct stat st;
 
 	MOUNT("dram=16M");
-	ASSERT_EQ(0, make());
+	ASSERT_EQ(0, make_all());
 	ASSERT_EQ(0, setxattr(path_a, ACCESS, &acl, sizeof(acl), 0));
 	ASSERT_EQ(0, stat(path_a, &st));
 	EXPECT_EQ(0640, st.st_mode & 07777);
@@ -221,7 +213,7 @@ TEST_F(attrs, default_list)
 	int fd;
 
 	MOUNT("dram=16M");
-	ASSERT_EQ(0, make());
+	ASSERT_EQ(0, make_all());
 	ASSERT_EQ(0, setxattr(path_d, DEFAULT, &acl, sizeof(acl), 0));
 	snprintf(sub, sizeof(sub), "%s/sub", path_d);
 	snprintf(file, sizeof(file), "%s/file", path_d);

@@ -48,7 +48,10 @@ static void add_target(struct table *t, const char *type, uint64_t start,
 	spec->sector_start = start;
 	spec->length = end - start;
 	strcpy(spec->target_type, type);
-	if (!strcmp(type, "linear"))
+	if (!strcmp(type, "flakey"))
+		sprintf(args, "%s %llu 0 3600 1 error_writes", loop_dev,
+			(unsigned long long)start);
+	else if (!strcmp(type, "linear"))
 		sprintf(args, "%s %llu", loop_dev, (unsigned long long)start);
 	/* the next one's place, as seen from this one */
 	spec->next = (sizeof(*spec) + strlen(args) + 1 + 7) & ~7UL;
@@ -293,6 +296,15 @@ int dm_fail_all(void)
 	struct table t = {};
 
 	add_target(&t, "error", 0, sectors);
+	return swap_table(&t);
+}
+
+int dm_fail_writes(void)
+{
+	struct table t = {};
+
+	run_cmd("modprobe dm-flakey");
+	add_target(&t, "flakey", 0, sectors);
 	return swap_table(&t);
 }
 

@@ -21,6 +21,7 @@ int dm_lower(const char *name, uint64_t size, uint64_t seed);
 /* from now on, reads of this range of the file fail with EIO */
 int dm_fail(int lower_fd, uint64_t off, uint64_t len);
 int dm_fail_all(void);
+int dm_fail_writes(void);	/* reads go on */
 int dm_heal(void);
 /* all I/O hangs until dm_resume() */
 int dm_suspend(void);

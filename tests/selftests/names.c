@@ -1,63 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Names: what is made, renamed, linked and removed, by whom, and what is told of it. */
+/* Names: what is made, linked and removed, by whom, and what is told of it. */
 #include <dirent.h>
 #include <grp.h>
 #include <linux/fs.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 
-#include "fixture.h"
+#include "names.h"
 
 FIXTURE(names) {};
 ITME_FIXTURE(names)
 
 #define NOBODY	65534
-
-#define FAILS(want, call)						\
-do {									\
-	errno = 0;							\
-	EXPECT_EQ(-1, (long)(call)) TH_LOG("%s", #call);		\
-	EXPECT_EQ(want, errno) TH_LOG("%s", #call);			\
-} while (0)
-
-/* The root, open; all names are below it. */
-#define TOP(var)							\
-	int var = open(mnt_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);	\
-	ASSERT_LE(0, var)
-
-static int make(int dir, const char *name)
-{
-	int fd = openat(dir, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0644);
-
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
-}
-
-static struct stat status(int dir, const char *name)
-{
-	struct stat st = {};
-
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
-		st.st_nlink = -1;
-	return st;
-}
-
-#define NLINK(dir, name)	((long)status(dir, name).st_nlink)
-#define THERE(dir, name)	(!faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW))
-
-static long inodes_used(int dir)
-{
-	struct statfs sf;
-
-	return fstatfs(dir, &sf) ? -1 : (long)(sf.f_files - sf.f_ffree);
-}
 
 static int import_new(const char *name, uint64_t size, uint64_t seed)
 {
@@ -181,130 +139,6 @@ TEST_F(names, directories)
 	ASSERT_EQ(0, unlinkat(top, "d", AT_REMOVEDIR));
 	EXPECT_EQ(2, NLINK(top, "."));
 	EXPECT_EQ(1, inodes_used(top));
-	close(top);
-}
-
-enum kind { NONE, FILE_, DIR_, FULL, LINK, FIFO, KINDS };
-
-static int make_kind(int top, enum kind kind, const char *name)
-{
-	char sub[64];
-
-	switch (kind) {
-	case FILE_:
-		return make(top, name);
-	case DIR_:
-		return mkdirat(top, name, 0755);
-	case FULL:
-		snprintf(sub, sizeof(sub), "%s/x", name);
-		return mkdirat(top, name, 0755) ?: make(top, sub);
-	case LINK:
-		return symlinkat("a link", top, name);
-	case FIFO:
-		return mkfifoat(top, name, 0600);
-	default:
-		return 0;
-	}
-}
-
-static bool is_dir(enum kind kind)
-{
-	return kind == DIR_ || kind == FULL;
-}
-
-static void remove_kind(int top, const char *name)
-{
-	char sub[64];
-
-	snprintf(sub, sizeof(sub), "%s/x", name);
-	unlinkat(top, sub, 0);
-	if (unlinkat(top, name, 0))
-		unlinkat(top, name, AT_REMOVEDIR);
-}
-
-TEST_F(names, rename_of_each_over_each)
-{
-	int from, to, across;
-
-	MOUNT("dram=16M");
-	TOP(top);
-	ASSERT_EQ(0, mkdirat(top, "d", 0755));
-	for (from = NONE; from < KINDS; from++)
-	for (to = NONE; to < KINDS; to++)
-	for (across = 0; across < 2; across++) {
-		const char *new = across ? "d/new" : "new";
-		struct stat old;
-		int want = 0, got;
-
-		if (from == NONE)
-			want = ENOENT;
-		else if (is_dir(from) && to != NONE && !is_dir(to))
-			want = ENOTDIR;
-		else if (!is_dir(from) && is_dir(to))
-			want = EISDIR;
-		else if (to == FULL)
-			want = ENOTEMPTY;
-		ASSERT_EQ(0, make_kind(top, from, "old"));
-		ASSERT_EQ(0, make_kind(top, to, new));
-		old = status(top, "old");
-		got = renameat(top, "old", top, new) ? errno : 0;
-		EXPECT_EQ(want, got) TH_LOG("%d over %d, across %d", from, to, across);
-		if (!got) {
-			EXPECT_FALSE(THERE(top, "old"));
-			EXPECT_EQ(old.st_ino, status(top, new).st_ino);
-			EXPECT_EQ(old.st_nlink, NLINK(top, new));
-			EXPECT_EQ(from == FULL, THERE(top, across ? "d/new/x" : "new/x"));
-		}
-		EXPECT_EQ(2 + (across && (is_dir(to) || (!got && is_dir(from)))),
-			  NLINK(top, "d"));
-		remove_kind(top, "old");
-		remove_kind(top, new);
-		EXPECT_EQ(2, NLINK(top, "d"));
-		EXPECT_EQ(3, NLINK(top, "."));
-		EXPECT_EQ(2, inodes_used(top)) TH_LOG("%d over %d", from, to);
-	}
-	close(top);
-}
-
-TEST_F(names, rename_otherwise)
-{
-	struct stat a, b;
-
-	MOUNT("dram=16M");
-	TOP(top);
-	ASSERT_EQ(0, make(top, "a"));
-	ASSERT_EQ(0, make(top, "b"));
-	ASSERT_EQ(0, mkdirat(top, "d", 0755));
-	ASSERT_EQ(0, mkdirat(top, "d/e", 0755));
-	a = status(top, "a");
-	b = status(top, "d/e");
-	FAILS(EEXIST, renameat2(top, "a", top, "b", RENAME_NOREPLACE));
-	FAILS(EINVAL, renameat2(top, "a", top, "b", RENAME_WHITEOUT));
-	FAILS(EINVAL, renameat2(top, "a", top, "b", RENAME_NOREPLACE | RENAME_EXCHANGE));
-	FAILS(ENOENT, renameat2(top, "a", top, "no", RENAME_EXCHANGE));
-	EXPECT_EQ(0, renameat2(top, "a", top, "c", RENAME_NOREPLACE));
-	/* a file and a directory change places */
-	ASSERT_EQ(0, renameat2(top, "c", top, "d/e", RENAME_EXCHANGE));
-	EXPECT_EQ(a.st_ino, status(top, "d/e").st_ino);
-	EXPECT_EQ(b.st_ino, status(top, "c").st_ino);
-	EXPECT_EQ(2, NLINK(top, "d"));
-	EXPECT_EQ(4, NLINK(top, "."));
-	FAILS(EINVAL, renameat(top, "d", top, "d/x"));
-	FAILS(EBUSY, renameat(top, ".", top, "x"));
-	FAILS(ENOTEMPTY, renameat(top, "c", top, "d"));
-	/* two names of a file: nothing happens, both stay */
-	ASSERT_EQ(0, linkat(top, "b", top, "b2", 0));
-	EXPECT_EQ(0, renameat(top, "b", top, "b2"));
-	EXPECT_EQ(2, NLINK(top, "b"));
-	EXPECT_EQ(2, NLINK(top, "b2"));
-	/* one of two names is replaced */
-	EXPECT_EQ(6, inodes_used(top));
-	EXPECT_EQ(0, renameat(top, "d/e", top, "b"));
-	EXPECT_EQ(1, NLINK(top, "b2"));
-	EXPECT_EQ(5, inodes_used(top));
-	/* and the last one */
-	EXPECT_EQ(0, renameat(top, "b", top, "b2"));
-	EXPECT_EQ(4, inodes_used(top));
 	close(top);
 }
 
@@ -729,7 +563,8 @@ TEST_F(names, mount_options)
 	EXPECT_EQ(7, st.st_uid);
 	EXPECT_EQ(8, st.st_gid);
 	EXPECT_EQ(S_IFDIR | 01777, st.st_mode);
-	EXPECT_EQ(0, run_cmd("grep -q 'itmefs.*,mode=1777,uid=7,gid=8,nr_inodes=2048' /proc/mounts"));
+	EXPECT_EQ(0, run_cmd("grep -q 'itmefs.*,mode=1777,uid=7,gid=8,nr_inodes=2048' "
+			     "/proc/mounts"));
 	EXPECT_EQ(-EINVAL, itme_remount("uid=9"));
 	EXPECT_EQ(0, itme_remount("uid=7"));
 	close(top);
@@ -767,78 +602,6 @@ TEST_F(names, of_imported_files)
 	fd = openat(top, "d", O_RDONLY | O_DIRECTORY);
 	FAILS(ENOTTY, ioctl(fd, ITME_IOC_IMPORT, &(struct itme_import){ .lower_fd = -1 }));
 	close(fd);
-	close(top);
-}
-
-/* Many at once in a few directories; what they leave is whole. */
-static int stir(void *arg)
-{
-	unsigned int seed = getpid();
-	int top = *(int *)arg;
-	struct timespec now;
-	time_t end;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	end = now.tv_sec + 6;
-	while (now.tv_sec < end) {
-		char a[32], b[32], seen[MANY];
-		int fd;
-
-		snprintf(a, sizeof(a), "d%d/f%d", rand_r(&seed) % 3, rand_r(&seed) % 6);
-		snprintf(b, sizeof(b), "d%d/f%d", rand_r(&seed) % 3, rand_r(&seed) % 6);
-		switch (rand_r(&seed) % 9) {
-		case 0:
-			make(top, a);
-			break;
-		case 1:
-			mkdirat(top, a, 0755);
-			break;
-		case 2:
-			unlinkat(top, a, 0);
-			break;
-		case 3:
-			unlinkat(top, a, AT_REMOVEDIR);
-			break;
-		case 4:
-			renameat2(top, a, top, b, rand_r(&seed) % 2 ? RENAME_EXCHANGE : 0);
-			break;
-		case 5:
-			linkat(top, a, top, b, 0);
-			break;
-		case 6:
-			symlinkat(a, top, b);
-			break;
-		case 7:
-			memset(seen, 0, sizeof(seen));
-			list(top, "d0", seen, false);
-			break;
-		default:
-			fd = openat(top, "d1", O_TMPFILE | O_RDWR, 0600);
-			snprintf(a, sizeof(a), "/proc/self/fd/%d", fd);
-			linkat(AT_FDCWD, a, top, b, AT_SYMLINK_FOLLOW);
-			close(fd);
-		}
-		clock_gettime(CLOCK_MONOTONIC, &now);
-	}
-	return 0;
-}
-
-TEST_F(names, many_at_once)
-{
-	pid_t pids[4];
-	size_t i;
-
-	MOUNT("dram=16M");
-	TOP(top);
-	ASSERT_EQ(0, mkdirat(top, "d0", 0755) || mkdirat(top, "d1", 0755) ||
-		     mkdirat(top, "d2", 0755));
-	for (i = 0; i < ARRAY_LEN(pids); i++)
-		pids[i] = spawn(stir, &top);
-	for (i = 0; i < ARRAY_LEN(pids); i++)
-		EXPECT_EQ(0, reap(pids[i], 60));
-	EXPECT_EQ(0, run_cmd("rm -rf %s/d0 %s/d1 %s/d2", mnt_dir(), mnt_dir(), mnt_dir()));
-	EXPECT_EQ(2, NLINK(top, "."));
-	EXPECT_TRUE(POLL(inodes_used(top) == 1, 5)) TH_LOG("%ld left", inodes_used(top));
 	close(top);
 }
 

@@ -3,6 +3,7 @@
  * The netlink family itme: what it says of tiers, objects and counters, who may
  * change something, hints, and messages that are wrong.
  */
+#include <limits.h>
 #include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
@@ -251,6 +252,56 @@ TEST_F(netlink, an_object)
 	close(fd);
 	EXPECT_TRUE(POLL(ask(&nl, ITME_CMD_OBJECT_GET, ITME_A_OBJECT_ID, id) ==
 			 -ENOENT, 10));
+	nl_close(&nl);
+}
+
+/* The name is the path, as it is when it is asked for; also of a written file. */
+TEST_F(netlink, names_of_objects)
+{
+	uint64_t id, written;
+	struct nl_msg m;
+	struct nl nl;
+	int fd, w;
+
+	MOUNT("dram=16M");
+	ASSERT_EQ(0, nl_open(&nl));
+	fd = import_open("f", CHUNK, 1, 0);
+	ASSERT_LE(0, fd);
+	id = id_of(fd);
+	ASSERT_EQ(0, run_cmd("cd %s && mkdir -p d/e && mv f d/e/g", mnt_dir()));
+	ASSERT_EQ(0, ask(&nl, ITME_CMD_OBJECT_GET, ITME_A_OBJECT_ID, id));
+	EXPECT_STREQ("d/e/g", nl_data(nl_attr(&nl, ITME_A_OBJECT_NAME)));
+	EXPECT_EQ(0, nl_reply_uint(&nl, ITME_A_OBJECT_FLAGS));
+	/* a directory above is renamed */
+	ASSERT_EQ(0, run_cmd("cd %s && mv d h", mnt_dir()));
+	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
+	nl_put_str(&m, ITME_A_OBJECT_NAME, "h/e/g");
+	ASSERT_EQ(0, nl_do(&nl, &m));
+	EXPECT_EQ(id, nl_reply_uint(&nl, ITME_A_OBJECT_ID));
+	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
+	nl_put_str(&m, ITME_A_OBJECT_NAME, "d/e/g");
+	EXPECT_EQ(-ENOENT, nl_do(&nl, &m));
+	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
+	nl_put_str(&m, ITME_A_OBJECT_NAME, "h/e");
+	EXPECT_EQ(-ENOENT, nl_do(&nl, &m));
+
+	w = open(file_path("h/w"), O_CREAT | O_RDWR, 0600);
+	ASSERT_LE(0, w);
+	ASSERT_EQ(4096, pwrite(w, memset(malloc(4096), 1, 4096), 4096, 10 * MIB));
+	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
+	nl_put_str(&m, ITME_A_OBJECT_NAME, "h/w");
+	ASSERT_EQ(0, nl_do(&nl, &m));
+	written = nl_reply_uint(&nl, ITME_A_OBJECT_ID);
+	EXPECT_NE(id, written);
+	EXPECT_EQ(ITME_OBJECT_NATIVE, nl_reply_uint(&nl, ITME_A_OBJECT_FLAGS));
+	EXPECT_EQ(10 * MIB + 4096, nl_reply_uint(&nl, ITME_A_OBJECT_SIZE));
+	/* a hole is nowhere */
+	EXPECT_EQ(4096, nl_reply_uint(&nl, ITME_A_OBJECT_DRAM));
+	EXPECT_EQ(0, nl_reply_uint(&nl, ITME_A_OBJECT_NVME));
+	close(w);
+	close(fd);
+	ASSERT_EQ(0, unlink(file_path("h/w")));
+	EXPECT_EQ(-ENOENT, ask(&nl, ITME_CMD_OBJECT_GET, ITME_A_OBJECT_ID, written));
 	nl_close(&nl);
 }
 
@@ -622,7 +673,7 @@ TEST_F(netlink, namespaces)
 
 TEST_F(netlink, wrong_messages)
 {
-	static const char long_name[300];
+	static const char long_name[PATH_MAX + 1];
 	struct nl_msg m;
 	size_t nest;
 	uint32_t id;

@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What written files may take: of the machine, and below a directory. */
 #include <linux/fs.h>
-#include <sys/statfs.h>
 
-#include "fixture.h"
+#include "names.h"
 
 FIXTURE(quota) {};
 ITME_FIXTURE(quota)
-
-#define FAILS(want, call)						\
-do {									\
-	errno = 0;							\
-	EXPECT_EQ(-1, (long)(call)) TH_LOG("%s", #call);		\
-	EXPECT_EQ(want, errno) TH_LOG("%s", #call);			\
-} while (0)
 
 /* file_path() of two names at once */
 static const char *at(const char *name)

@@ -36,6 +36,7 @@
 #define clamp(v, lo, hi)	min(max(v, lo), hi)
 #define clamp_t(t, v, lo, hi)	clamp((t)(v), (t)(lo), (t)(hi))
 #define div_u64(a, b)		((u64)(a) / (b))
+#define swab32(x)		__builtin_bswap32(x)
 
 /* A kernel would only print it. */
 #define WARN_ON_ONCE(cond)	assert(!(cond))

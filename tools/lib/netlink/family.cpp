@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <linux/itme_netlink.h>
 #include <span>
 #include <utility>
@@ -282,7 +283,7 @@ Result<std::vector<ObjectInfo>> Family::objects()
 
 Result<ObjectInfo> Family::object(const std::string &name)
 {
-	if (name.empty() || name.size() > ITME_NAME_MAX || name.find('\0') != std::string::npos)
+	if (name.empty() || name.size() >= PATH_MAX || name.find('\0') != std::string::npos)
 		return explain_file(name, ENOENT);
 	const auto answers =
 		channel_->ask(Message(ITME_CMD_OBJECT_GET).put_text(ITME_A_OBJECT_NAME, name));
