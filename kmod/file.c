@@ -142,7 +142,9 @@ static vm_fault_t map_chunk(struct vm_fault *vmf, struct itme_inode *ino, u32 id
 			vmf->pgoff - slot + PTRS_PER_PTE);
 
 	first = max(first, start);
-	next = min(next, end);
+	next = min3(next, end, DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE));
+	if (first >= next)
+		return 0;
 	itme_triggers_clip(ino, vmf->pgoff, &first, &next);
 	return filemap_map_pages(vmf, first, next - 1);
 }
@@ -355,34 +357,19 @@ const struct file_operations itme_file_ops = {
  */
 static bool itme_release_folio(struct folio *folio, gfp_t gfp)
 {
-	struct itme_inode *ino = itme_i(folio->mapping->host);
+	struct itme_inode *ino = itme_of(folio->mapping);
 
 	/* That flag is in the second page; a bad single page does not come by here. */
 	if (itme_chunk_kept(ino, itme_chunk_of(ino, folio->index)) &&
 	    !(folio_test_large(folio) && folio_test_has_hwpoisoned(folio)))
 		return false;
-	return itme_folio_unused(folio);
+	return !itme_beyond_end(ino, folio) && itme_folio_unused(folio);
 }
 
 /* A folio has left the page cache, whoever took it out. */
 static void itme_free_folio(struct folio *folio)
 {
 	itme_tier_uncharge(itme_tier_of(folio_nid(folio)), folio_nr_pages(folio));
-}
-
-/*
- * That a native folio is dirty has not been counted, so it must not be counted from one
- * node or zone to another. Both are locked: nobody takes them for clean meanwhile.
- */
-static int migrate_uncounted(struct address_space *mapping, struct folio *dst,
-			     struct folio *src, enum migrate_mode mode)
-{
-	bool dirty = folio_test_clear_dirty(src);
-	int err = filemap_migrate_folio(mapping, dst, src, mode);
-
-	if (dirty)
-		folio_set_dirty(err == MIGRATEPAGE_SUCCESS ? dst : src);
-	return err;
 }
 
 /*
@@ -412,16 +399,16 @@ static int itme_migrate_folio(struct address_space *mapping, struct folio *dst,
 		/* Who insists, as hot-remove does, tries again, and then has room. */
 		if (!itme_tier_charge(to, nr)) {
 			if (to == ITME_TIER_DRAM)
-				itme_pressure_want(itme_sb(mapping->host->i_sb), nr);
+				itme_pressure_want(itme_of(mapping)->fs, nr);
 			return -EAGAIN;
 		}
 	}
-	err = migrate_uncounted(mapping, dst, src, mode);
+	err = filemap_migrate_folio(mapping, dst, src, mode);
 	if (from == to)
 		return err;
 	itme_tier_uncharge(err == MIGRATEPAGE_SUCCESS ? from : to, nr);
 	if (err == MIGRATEPAGE_SUCCESS) {
-		struct itme_inode *ino = itme_i(mapping->host);
+		struct itme_inode *ino = itme_of(mapping);
 
 		itme_chunk_follow(ino, itme_chunk_of(ino, dst->index), to);
 	}

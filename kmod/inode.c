@@ -18,6 +18,7 @@
 #include "event.h"
 #include "itme.h"
 #include "native.h"
+#include "swap.h"
 #include "quota.h"
 
 static struct kmem_cache *inode_cache;
@@ -71,10 +72,11 @@ void itme_inode_evict(struct inode *inode)
 {
 	struct itme_inode *ino = itme_i(inode);
 
-	if (ino->native)
-		itme_pages_evict(ino);
 	truncate_inode_pages_final(&inode->i_data);
 	clear_inode(inode);
+	if (ino->native)
+		itme_stored_forget(ino, 0, ULONG_MAX);
+	itme_host_free(ino);
 	if (ino->id) {
 		itme_chunks_forget(ino);
 		if (ino->planned)

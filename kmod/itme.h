@@ -72,6 +72,8 @@
 #define ITME_CHUNK_MIN_SHIFT	16
 #define ITME_CHUNK_MAX_SHIFT	21
 #define ITME_CHUNK_MAX_PAGES	(1UL << (ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT))
+/* Chunks have numbers of 32 bits. */
+#define ITME_MAX_BYTES		((loff_t)(U32_MAX - 1) << ITME_CHUNK_MAX_SHIFT)
 /* Tiers that are memory; ITME_TIER_NVME is not. */
 #define ITME_MEM_TIERS		2
 /* Below this the ring cannot stream. */
@@ -273,6 +275,12 @@ struct itme_inode {
 static inline struct itme_inode *itme_i(struct inode *inode)
 {
 	return container_of(inode, struct itme_inode, vfs);
+}
+
+/* Of its page cache; the host of that may be another inode, see host.c. */
+static inline struct itme_inode *itme_of(struct address_space *mapping)
+{
+	return itme_i(container_of(mapping, struct inode, i_data));
 }
 
 static inline struct itme_fs *itme_sb(struct super_block *sb)

@@ -24,6 +24,9 @@ static void set_size(struct itme_inode *ino, loff_t size)
 	 */
 	spin_lock(&ino->fs->lock);
 	i_size_write(&ino->vfs, size);
+	/* When it shrinks, only after the folios have left, see itme_beyond_end(). */
+	if (size > i_size_read(ino->vfs.i_mapping->host))
+		i_size_write(ino->vfs.i_mapping->host, size);
 	ino->nr_chunks = DIV_ROUND_UP_ULL(size, 1ULL << ino->chunk_shift);
 	spin_unlock(&ino->fs->lock);
 }
@@ -57,6 +60,7 @@ static int shrink(struct itme_inode *ino, loff_t size)
 	set_size(ino, size);
 	unmap_mapping_pages(mapping, first, 0, true);
 	itme_pages_remove(ino, first, ULONG_MAX);
+	i_size_write(mapping->host, size);
 	/* Private copies made meanwhile of what was still there. */
 	unmap_mapping_pages(mapping, first, 0, true);
 	/* What was written to the page meanwhile; one that cannot be read now was zeroed before. */
@@ -131,8 +135,8 @@ static long native_fallocate(struct file *file, int mode, loff_t from, loff_t le
 int itme_write_begin(struct file *file, struct address_space *mapping, loff_t pos, unsigned int len,
 		     struct folio **folio, void **fsdata)
 {
-	struct itme_inode *ino = itme_i(mapping->host);
-	loff_t end = max(i_size_read(mapping->host), pos + len);
+	struct itme_inode *ino = itme_of(mapping);
+	loff_t end = max(i_size_read(&ino->vfs), pos + len);
 	pgoff_t index = pos >> PAGE_SHIFT;
 	struct itme_want want = {
 		.start = index,
@@ -164,9 +168,9 @@ int itme_write_begin(struct file *file, struct address_space *mapping, loff_t po
 int itme_write_end(struct file *file, struct address_space *mapping, loff_t pos, unsigned int len,
 		   unsigned int copied, struct folio *folio, void *fsdata)
 {
-	struct itme_inode *ino = itme_i(mapping->host);
+	struct itme_inode *ino = itme_of(mapping);
 
-	if (pos + copied > i_size_read(mapping->host))
+	if (pos + copied > i_size_read(&ino->vfs))
 		set_size(ino, pos + copied);
 	folio_mark_dirty(folio);
 	folio_unlock(folio);
@@ -373,5 +377,5 @@ int itme_native_init(struct itme_inode *ino)
 	mapping_set_unevictable(inode->i_mapping);
 	mapping_set_release_always(inode->i_mapping);
 	mapping_set_large_folios(inode->i_mapping);
-	return 0;
+	return itme_host_make(ino);
 }

@@ -7,7 +7,7 @@
 
 #include <linux/pagemap.h>
 
-struct itme_inode;
+#include "itme.h"
 
 /**
  * enum itme_page - what a page of a native file is
@@ -37,6 +37,12 @@ struct itme_want {
 	long made;
 };
 
+/* host.c */
+int itme_host_init(void);
+void itme_host_exit(void);
+int itme_host_make(struct itme_inode *ino);
+void itme_host_free(struct itme_inode *ino);
+
 /* page.c */
 enum itme_page itme_page_look(struct itme_inode *ino, pgoff_t index, pgoff_t *end);
 int itme_page_wait(struct itme_inode *ino, pgoff_t index, pgoff_t *end);
@@ -44,9 +50,10 @@ int itme_page_lock(struct itme_inode *ino, pgoff_t index, struct itme_want *want
 		   struct folio **folio);
 bool itme_page_remove(struct itme_inode *ino, struct folio *folio);
 void itme_page_put_back(struct itme_inode *ino, struct folio *folio, pgoff_t index, bool dirty);
+long itme_pages_stored(struct itme_inode *ino, pgoff_t first, pgoff_t end);
+bool itme_pages_drop(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end);
-void itme_pages_evict(struct itme_inode *ino);
 int itme_page_zero(struct itme_inode *ino, loff_t from, loff_t to);
 
 /* native.c */
@@ -54,6 +61,18 @@ int itme_write_begin(struct file *file, struct address_space *mapping, loff_t po
 		     struct folio **folio, void **fsdata);
 int itme_write_end(struct file *file, struct address_space *mapping, loff_t pos, unsigned int len,
 		   unsigned int copied, struct folio *folio, void *fsdata);
+
+/*
+ * When the kernel splits a folio, it drops what is beyond the end of the file, and does not
+ * tell whose it was. So it may not split one that goes beyond it. If it has begun before
+ * the file has shrunk, it has the folio locked; truncate locks all of them before it
+ * lets the kernel see the new end.
+ */
+static inline bool itme_beyond_end(struct itme_inode *ino, struct folio *folio)
+{
+	return ino->native && folio_test_large(folio) &&
+	       folio_next_index(folio) > DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE);
+}
 
 /* Has the memory of a page gone bad? What was written to it is lost. */
 static inline bool itme_page_poisoned(struct folio *folio, pgoff_t index)

@@ -323,6 +323,33 @@ again:
 	return err;
 }
 
+/* How many pages of [first, end) have a copy. The chunk is owned, or fs->lock held. */
+static long count_stored(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	long pages = 0;
+
+	while (first < end) {
+		pgoff_t stored = itme_stored_next(ino, first, end, true);
+
+		first = itme_stored_next(ino, stored, end, false);
+		pages += first - stored;
+	}
+	return pages;
+}
+
+/* Of a native file; for others, all have one. */
+long itme_pages_stored(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	long pages = end - first;
+
+	if (ino->native) {
+		spin_lock(&ino->fs->lock);
+		pages = count_stored(ino, first, end);
+		spin_unlock(&ino->fs->lock);
+	}
+	return pages;
+}
+
 /* How many pages of [first, end) there are. The chunk is owned. */
 static long count_pages(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 {
@@ -332,12 +359,7 @@ static long count_pages(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		pgoff_t there = next_there(ino, first, end);
 		struct folio *folio;
 
-		while (first < there) {
-			pgoff_t stored = itme_stored_next(ino, first, there, true);
-
-			first = itme_stored_next(ino, stored, there, false);
-			pages += first - stored;
-		}
+		pages += count_stored(ino, first, there);
 		if (there >= end)
 			break;
 		folio = filemap_get_folio(ino->vfs.i_mapping, there);
@@ -352,8 +374,7 @@ static long count_pages(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 
 /*
  * Locked. What a mapping has written shows in the folio once it is unmapped; nobody maps
- * it again while it is locked. The kernel has not counted it as dirty, so it must not
- * count it as cleaned.
+ * it again while it is locked. Return: was it dirty?
  */
 bool itme_page_remove(struct itme_inode *ino, struct folio *folio)
 {
@@ -376,6 +397,40 @@ void itme_page_put_back(struct itme_inode *ino, struct folio *folio, pgoff_t ind
 		folio_mark_dirty(folio);
 	folio_unlock(folio);
 	folio_put(folio);
+}
+
+/**
+ * itme_pages_drop - what is in memory of a range leaves, as it has copies
+ * @ino: native file, its chunk owned by the caller
+ * @first: page
+ * @end: page after the last
+ *
+ * Return: false when some is dirty, or somebody holds it; that stays
+ */
+bool itme_pages_drop(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	struct address_space *mapping = ino->vfs.i_mapping;
+	bool gone = true;
+
+	while ((first = next_there(ino, first, end)) < end) {
+		struct folio *folio = filemap_lock_folio(mapping, first);
+
+		if (IS_ERR(folio)) {
+			first++;
+			continue;
+		}
+		first = folio_next_index(folio);
+		if (folio_mapped(folio))
+			unmap_mapping_pages(mapping, folio->index, folio_nr_pages(folio), false);
+		if (itme_folio_unused(folio) && !folio_test_dirty(folio))
+			itme_page_remove(ino, folio);
+		else
+			gone = false;
+		folio_unlock(folio);
+		folio_put(folio);
+		cond_resched();
+	}
+	return gone;
 }
 
 /* Folios for pages [first, end), and their content. Return: how many, or 0 */
@@ -492,31 +547,6 @@ void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
 		cond_resched();
 	}
-}
-
-/**
- * itme_pages_evict - all pages cease, as their file does
- * @ino: native file that nobody can reach
- *
- * They leave the page cache by truncate_inode_pages_final() after this, which must not
- * find one dirty, as it would count it as cleaned.
- */
-void itme_pages_evict(struct itme_inode *ino)
-{
-	struct folio_batch batch;
-	pgoff_t index = 0;
-
-	folio_batch_init(&batch);
-	while (filemap_get_folios(ino->vfs.i_mapping, &index, ULONG_MAX, &batch)) {
-		for (unsigned int i = 0; i < folio_batch_count(&batch); i++) {
-			folio_lock(batch.folios[i]);
-			folio_test_clear_dirty(batch.folios[i]);
-			folio_unlock(batch.folios[i]);
-		}
-		folio_batch_release(&batch);
-		cond_resched();
-	}
-	itme_stored_forget(ino, 0, ULONG_MAX);
 }
 
 /**

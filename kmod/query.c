@@ -5,6 +5,7 @@
 #include <linux/sched/signal.h>
 
 #include "itme.h"
+#include "native.h"
 
 /* The next page that is there, after a hole that begins at @index; else @end. */
 static pgoff_t hole_end(struct itme_inode *ino, pgoff_t index, pgoff_t end)
@@ -28,7 +29,8 @@ u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res)
 {
 	pgoff_t index = itme_chunk_start(ino, idx);
 	pgoff_t end = index + itme_chunk_pages(ino, idx);
-	u64 left = itme_chunk_bytes(ino, idx);
+	/* Pages of native files count as a whole, also beyond its end; holes do not. */
+	u64 left = ino->native ? ITME_CHUNK_MAX_PAGES << PAGE_SHIFT : itme_chunk_bytes(ino, idx);
 	struct itme_chunk c = itme_chunk_peek(ino, idx);
 	u64 bytes[ITME_TIER_NR] = {};
 	int first = ITME_TIER_NVME;
@@ -42,7 +44,7 @@ u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res)
 		if (IS_ERR(folio)) {
 			pgoff_t next = hole_end(ino, index, end);
 
-			n = (u64)(next - index) << PAGE_SHIFT;
+			n = (u64)itme_pages_stored(ino, index, next) << PAGE_SHIFT;
 			index = next;
 		} else {
 			n = folio_size(folio);

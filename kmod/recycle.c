@@ -31,7 +31,10 @@ static bool may_take(struct folio *folio, const struct itme_spare *spare)
 	       !folio_test_mlocked(folio) && !folio_test_has_hwpoisoned(folio);
 }
 
-/* Out of the page cache; false when somebody has a reference. */
+/*
+ * Out of the page cache; false when somebody has a reference, or has just let go of one
+ * and told before that he has written.
+ */
 static bool detach(struct address_space *mapping, struct folio *folio)
 {
 	long nr = folio_nr_pages(folio);
@@ -39,6 +42,11 @@ static bool detach(struct address_space *mapping, struct folio *folio)
 
 	xas_lock_irq(&xas);
 	if (!folio_ref_freeze(folio, nr + 1)) {
+		xas_unlock_irq(&xas);
+		return false;
+	}
+	if (folio_test_dirty(folio)) {
+		folio_ref_unfreeze(folio, nr + 1);
 		xas_unlock_irq(&xas);
 		return false;
 	}
@@ -78,8 +86,7 @@ bool itme_spare_take(struct itme_spare *spare, struct itme_inode *ino, u32 idx)
 		/* Nobody maps it again while it is locked. */
 		if (folio_mapped(folio))
 			unmap_mapping_pages(mapping, index, spare->pages, false);
-		/* What a mapping has written shows now. */
-		if (!folio_test_dirty(folio) && detach(mapping, folio)) {
+		if (detach(mapping, folio)) {
 			spare->folio = folio;
 			return true;
 		}

@@ -20,6 +20,7 @@
 #include <linux/wait_bit.h>
 
 #include "itme.h"
+#include "swap.h"
 #include "trigger.h"
 
 /* Read-ahead beyond this gains nothing: 16 reads of 2 MiB fill a drive's queue. */
@@ -68,6 +69,15 @@ static void wake_waiters(struct itme_inode *ino, struct itme_chunk *c)
 	wake_up_all(&ino->fs->pages_wait);
 }
 
+/* Nothing of it is stored, so there is nothing to read ahead of its use. */
+static bool is_hole(struct itme_inode *ino, u32 idx)
+{
+	pgoff_t first = itme_chunk_start(ino, idx);
+	pgoff_t end = first + itme_chunk_pages(ino, idx);
+
+	return ino->native && itme_stored_next(ino, first, end, true) >= end;
+}
+
 /**
  * itme_chunk_begin_fill - become the one who fills a chunk
  * @ino: file
@@ -91,6 +101,8 @@ bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand, bool ho
 	spin_lock(&fs->lock);
 	switch (c->state) {
 	case ITME_ABSENT:
+		if (!demand && is_hole(ino, idx))
+			break;
 		c->interval = c->stamp ? itme_age(c->stamp, now) : 0;
 		c->flags &= ITME_C_PINNED;
 		c->heat = 0;

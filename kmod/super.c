@@ -370,8 +370,7 @@ static int itme_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_d_op = &simple_dentry_operations;
 	sb->s_xattr = itme_xattr_handlers;
 	sb->s_flags |= SB_POSIXACL;
-	/* Chunks have numbers of 32 bits. */
-	sb->s_maxbytes = min_t(u64, MAX_LFS_FILESIZE, (u64)(U32_MAX - 1) << ITME_CHUNK_MAX_SHIFT);
+	sb->s_maxbytes = ITME_MAX_BYTES;
 	sb->s_blocksize = PAGE_SIZE;
 	sb->s_blocksize_bits = PAGE_SHIFT;
 	sb->s_time_gran = 1;

@@ -6,9 +6,9 @@
  * no copy here, or one that is older. A page that is clean has one here, so it may be
  * dropped. A page that is in neither of the two does not exist: it is a hole.
  *
- * PG_dirty of native folios is set by noop_dirty_folio() and so is in no statistics of
- * the kernel. Who clears it does so with folio_test_clear_dirty(), folio locked and
- * unmapped; folio_clear_dirty_for_io() and folio_cancel_dirty() would count it as cleaned.
+ * PG_dirty of native folios is in no statistics of the kernel, see host.c. A page table
+ * that says dirty tells the folio when the page is unmapped, so who wants to know, or
+ * clears it, has the folio locked and unmapped.
  */
 #ifndef ITME_SWAP_H
 #define ITME_SWAP_H

@@ -762,7 +762,7 @@ struct sim_file *sim_file(u32 chunks)
 	ino->id = ++sim.nr_files;
 	ino->chunk_shift = sim.config.chunk_shift;
 	ino->nr_chunks = chunks;
-	ino->linked = true;
+	ino->vfs.i_nlink = 1;
 	ino->opens = 1;
 	ino->vfs.i_mapping = &ino->vfs.i_data;
 	ino->vfs.i_data.host = &ino->vfs;
@@ -795,6 +795,11 @@ u32 itme_chunk_number(const struct itme_chunk *c)
 }
 
 u16 *itme_chunk_count(const struct itme_chunk *c)
+{
+	abort();
+}
+
+pgoff_t itme_stored_next(struct itme_inode *ino, pgoff_t index, pgoff_t end, bool stored)
 {
 	abort();
 }

@@ -41,6 +41,8 @@
 /* A kernel would only print it. */
 #define WARN_ON_ONCE(cond)	assert(!(cond))
 
+typedef struct { u32 val; } kuid_t;
+typedef struct { u32 val; } kgid_t;
 typedef struct { int v; } atomic_t;
 typedef struct { int v; } refcount_t;
 typedef struct { long v; } atomic_long_t;
@@ -93,8 +95,10 @@ struct iov_iter { int unused; };
 struct bio_vec { int unused; };
 struct super_block { void *s_fs_info; };
 struct inode;
+struct dentry;
+struct vm_area_struct;
 struct address_space { struct inode *host; };
-struct inode { loff_t i_size; struct address_space *i_mapping, i_data; };
+struct inode { loff_t i_size; unsigned int i_nlink; struct address_space *i_mapping, i_data; };
 struct file;
 struct folio;
 struct file_operations;
