@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/ktime.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "event.h"
@@ -18,6 +19,7 @@
  * @cmd: ITME_CMD_*_NTF; which of the others are sent follows from it
  * @object: number of a file
  * @name: of that file, or NULL
+ * @pid: of a process, in the initial PID namespace
  * @stage: of @plan
  * @plan: number
  * @offset: in the file
@@ -30,6 +32,7 @@ struct event {
 	u32 object;
 	u32 plan;
 	u32 stage;
+	u32 pid;
 	char *name;
 	u64 offset;
 	u64 value;
@@ -98,6 +101,9 @@ static bool put_what(struct sk_buff *skb, const struct event *e)
 	case ITME_CMD_OBJECT_NEW_NTF:
 		return !nla_put_u32(skb, ITME_A_EVENT_OBJECT, e->object) &&
 		       !nla_put_uint(skb, ITME_A_EVENT_BYTES, e->value);
+	case ITME_CMD_OBJECT_MAPPED_NTF:
+		return !nla_put_u32(skb, ITME_A_EVENT_OBJECT, e->object) &&
+		       !nla_put_u32(skb, ITME_A_EVENT_PID, e->pid);
 	case ITME_CMD_STAGE_NTF:
 		return !nla_put_u32(skb, ITME_A_EVENT_PLAN, e->plan) &&
 		       !nla_put_u32(skb, ITME_A_EVENT_STAGE, e->stage);
@@ -205,6 +211,7 @@ void itme_event_object_mapped(struct itme_inode *ino)
 	struct event e = {
 		.cmd = ITME_CMD_OBJECT_MAPPED_NTF,
 		.object = ino->id,
+		.pid = task_tgid_nr(current),
 	};
 
 	if (listeners())

@@ -35,7 +35,7 @@ for name in alpha 'be ta' "$hostile"; do
 	model "$RANDOM" 1
 	ctl import "$model" --name "$name"
 done
-is "verbs" "$(offered '')" "tier swap import remove list residency advise model plan run stat monitor top holders doctor"
+is "verbs" "$(offered '')" "tier swap import remove list residency advise model plan run stat status monitor top holders doctor"
 is "a verb" "$(offered res)" residency
 is "advices" "$(offered advise p)" "pageout pin"
 is "tiers" "$(offered tier set '')" "dram cxl"

@@ -115,6 +115,7 @@ TEST_F(event, life_of_an_object)
 	EXPECT_EQ(o.id, h.last[ITME_A_EVENT_OBJECT]);
 	/* once, as it was mapped by then */
 	EXPECT_EQ(1, h.nr[ITME_CMD_OBJECT_MAPPED_NTF]);
+	EXPECT_EQ(getpid(), h.last[ITME_A_EVENT_PID]);
 
 	ASSERT_EQ(0, check_read(fd, CHUNK, PAGE, 1));
 	EXPECT_TRUE(POLL(heard(&ear, &h, ITME_CMD_STALL_NTF), SECS));

@@ -111,6 +111,7 @@ int run_itmectl(int argc, const char *const *argv, const Environment &env)
 	add_plan(app, ctx);
 	add_run(app, ctx);
 	add_stat(app, ctx);
+	add_status(app, ctx);
 	add_monitor(app, ctx);
 	add_top(app, ctx);
 	add_holders(app, ctx);

@@ -83,6 +83,7 @@ void add_model(CLI::App &app, Context &ctx);
 void add_plan(CLI::App &app, Context &ctx);
 void add_run(CLI::App &app, Context &ctx);
 void add_stat(CLI::App &app, Context &ctx);
+void add_status(CLI::App &app, Context &ctx);
 void add_monitor(CLI::App &app, Context &ctx);
 void add_top(CLI::App &app, Context &ctx);
 void add_holders(CLI::App &app, Context &ctx);

@@ -256,6 +256,8 @@ std::string event_line(const itme::Event &event, EventNames &names, std::uint64_
 		text += fmt::format(" {}", size(*event.bytes));
 	if (event.ns)
 		text += fmt::format(" {}", format_time(*event.ns));
+	if (event.pid)
+		text += fmt::format(", by process {}", *event.pid);
 	if (event.error)
 		text += fmt::format(": {}", std::strerror(static_cast<int>(*event.error)));
 	return text;
@@ -287,6 +289,8 @@ Json event_json(const itme::Event &event, EventNames &names, std::uint64_t realt
 		json["ns"] = *event.ns;
 	if (event.error)
 		json["errno"] = *event.error;
+	if (event.pid)
+		json["pid"] = *event.pid;
 	return json;
 }
 

@@ -68,6 +68,15 @@ Tier tier_of(const Attributes &answer)
 	return tier;
 }
 
+itme_stats counters_of(const Attributes &answer)
+{
+	itme_stats stats{};
+
+	for (const auto &[attr, member] : counters)
+		stats.*member = answer.uint(attr).value_or(0);
+	return stats;
+}
+
 ObjectInfo object_of(const Attributes &answer)
 {
 	ObjectInfo object;
@@ -76,6 +85,12 @@ ObjectInfo object_of(const Attributes &answer)
 	object.name = answer.text(ITME_A_OBJECT_NAME).value_or("");
 	object.size = answer.uint(ITME_A_OBJECT_SIZE).value_or(0);
 	object.flags = answer.u32(ITME_A_OBJECT_FLAGS).value_or(0);
+	object.chunk_size = answer.u32(ITME_A_OBJECT_CHUNK_SIZE).value_or(0);
+	object.opens = answer.u32(ITME_A_OBJECT_OPENS).value_or(0);
+	object.plans = answer.u32(ITME_A_OBJECT_PLANS).value_or(0);
+	object.dram = answer.uint(ITME_A_OBJECT_DRAM).value_or(0);
+	object.cxl = answer.uint(ITME_A_OBJECT_CXL).value_or(0);
+	object.nvme = answer.uint(ITME_A_OBJECT_NVME).value_or(0);
 	return object;
 }
 
@@ -263,10 +278,21 @@ Result<FamilyStats> Family::stats()
 	if (answers->empty())
 		return no_answer();
 	const auto answer = answers->front().attributes();
-	for (const auto &[attr, member] : counters)
-		stats.counters.*member = answer.uint(attr).value_or(0);
+	stats.counters = counters_of(answer);
 	stats.events_lost = answer.uint(ITME_A_STATS_EVENTS_LOST).value_or(0);
 	return stats;
+}
+
+Result<itme_stats> Family::stats(std::uint32_t object)
+{
+	const auto answers = channel_->ask(
+		Message(ITME_CMD_STATS_GET).put_u32(ITME_A_STATS_OBJECT, object));
+
+	if (!answers)
+		return tl::unexpected(answers.error());
+	if (answers->empty())
+		return no_answer();
+	return counters_of(answers->front().attributes());
 }
 
 Result<std::vector<ObjectInfo>> Family::objects()
