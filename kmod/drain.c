@@ -67,14 +67,18 @@ static void give_up(struct itme_inode *ino, u32 idx)
 	}
 }
 
+static bool at_rest(struct itme_inode *ino, u32 idx)
+{
+	return !itme_in_transit(itme_chunk_peek(ino, idx).state);
+}
+
 static int wait_rest(struct itme_inode *ino, u32 idx)
 {
 	struct itme_fs *fs = ino->fs;
 	long left;
 
 	itme_fills_hasten(fs);
-	left = wait_event_interruptible_timeout(fs->pages_wait,
-			!itme_in_transit(itme_chunk_peek(ino, idx).state), HZ / 10);
+	left = wait_event_interruptible_timeout(fs->pages_wait, at_rest(ino, idx), HZ / 10);
 	return left < 0 ? -EINTR : 0;
 }
 
@@ -86,7 +90,7 @@ static int drain_chunk(struct itme_inode *ino, u32 idx, const struct itme_area *
 	while (!err && has(ino, idx, area)) {
 		if (signal_pending(current))
 			return -EINTR;
-		if (itme_in_transit(itme_chunk_peek(ino, idx).state)) {
+		if (!at_rest(ino, idx)) {
 			err = wait_rest(ino, idx);
 			continue;
 		}

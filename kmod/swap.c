@@ -268,12 +268,43 @@ static void finish(struct swap_in *in, int err)
 	read->done(read);
 }
 
-/* For each page of a read: @page is of the chunk, @mem in memory. */
-#define for_each_read_page(read, i, n, page, mem)					\
-	for (unsigned int i = 0, page = 0; i < (read)->nr; i++)				\
-		for (unsigned int n = 0;						\
-		     n < (read)->bvec[i].bv_len >> PAGE_SHIFT &&			\
-		     (mem = nth_page((read)->bvec[i].bv_page, n), true); n++, page++)
+/**
+ * struct cursor - goes over the pages of a read
+ * @read: the read
+ * @page: number in the chunk of the page that comes next
+ * @seg: of @read->bvec
+ * @at: page in there
+ */
+struct cursor {
+	const struct itme_read *read;
+	u32 page;
+	unsigned int seg;
+	unsigned int at;
+};
+
+static struct cursor first_page(struct itme_inode *ino, const struct itme_read *read)
+{
+	return (struct cursor){
+		.read = read,
+		.page = (read->pos >> PAGE_SHIFT) % chunk_pages(ino),
+	};
+}
+
+/* The next page in memory, and its number in the chunk; NULL when there is none. */
+static struct page *next_page(struct cursor *c, u32 *page)
+{
+	const struct bio_vec *bv = &c->read->bvec[c->seg];
+
+	if (c->seg < c->read->nr && c->at == bv->bv_len >> PAGE_SHIFT) {
+		c->seg++;
+		c->at = 0;
+		bv++;
+	}
+	if (c->seg == c->read->nr)
+		return NULL;
+	*page = c->page++;
+	return nth_page(bv->bv_page, c->at++);
+}
 
 static struct itme_area *area_of(struct itme_inode *ino, const struct itme_stored *s, u32 page)
 {
@@ -289,12 +320,12 @@ static int check(struct swap_in *in)
 {
 	struct itme_inode *ino = in->ino;
 	u32 idx = itme_chunk_of(ino, in->read->pos >> PAGE_SHIFT);
-	u32 first = (in->read->pos >> PAGE_SHIFT) % chunk_pages(ino);
 	struct itme_stored *all = xa_load(&ino->stored, idx);
+	struct cursor c = first_page(ino, in->read);
 	struct page *mem;
+	u32 page;
 
-	for_each_read_page(in->read, i, n, nth, mem) {
-		u32 page = first + nth;
+	while ((mem = next_page(&c, &page))) {
 		const struct itme_stored *s = itme_stored_at(all, page);
 		struct itme_area *area = area_of(ino, s, page);
 		void *at;
@@ -357,11 +388,12 @@ static void in_done(struct itme_area_io *io)
  */
 void itme_stored_read(struct itme_inode *ino, struct itme_read *read)
 {
-	u32 first = (read->pos >> PAGE_SHIFT) % chunk_pages(ino);
 	struct itme_stored *all = xa_load(&ino->stored,
 					  itme_chunk_of(ino, read->pos >> PAGE_SHIFT));
 	struct swap_in *in = mempool_alloc(in_pool, GFP_NOIO);
+	struct cursor c = first_page(ino, read);
 	struct page *mem;
+	u32 page;
 
 	in->ino = ino;
 	in->read = read;
@@ -369,8 +401,7 @@ void itme_stored_read(struct itme_inode *ino, struct itme_read *read)
 	in->move = scarce(ino->fs);
 	INIT_WORK(&in->work, in_work);
 	itme_area_io_begin(&in->io, false, in_done);
-	for_each_read_page(read, i, n, nth, mem) {
-		u32 page = first + nth;
+	while ((mem = next_page(&c, &page))) {
 		const struct itme_stored *s = itme_stored_at(all, page);
 		struct itme_area *area = area_of(ino, s, page);
 

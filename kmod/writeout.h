@@ -15,20 +15,26 @@ struct itme_fs;
 #define ITME_WRITERS	4
 
 /**
+ * struct itme_writer - one who lets chunks leave
+ * @work: itself
+ * @fs: file system
+ */
+struct itme_writer {
+	struct work_struct work;
+	struct itme_fs *fs;
+};
+
+/**
  * struct itme_writeout - who makes room before it is needed
  * @one: held while a part is written beside reads, so that it is the only one
  * @wq: of @writer
  * @writer: each takes a chunk at a time
- * @fs: file system
  * @rate: bytes/s that they write at most, 0 for no limit
  */
 struct itme_writeout {
 	struct mutex one;
 	struct workqueue_struct *wq;
-	struct itme_writer {
-		struct work_struct work;
-		struct itme_fs *fs;
-	} writer[ITME_WRITERS];
+	struct itme_writer writer[ITME_WRITERS];
 	u64 rate;
 };
 

@@ -73,6 +73,7 @@ private:
 
 // One for each verb, each in a file of its own: adds its subcommand to the application.
 void add_tier(CLI::App &app, Context &ctx);
+void add_swap(CLI::App &app, Context &ctx);
 void add_import(CLI::App &app, Context &ctx);
 void add_remove(CLI::App &app, Context &ctx);
 void add_list(CLI::App &app, Context &ctx);
