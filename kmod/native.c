@@ -305,12 +305,13 @@ static loff_t seek(struct itme_inode *ino, loff_t pos, loff_t size, bool data)
 		u32 idx = itme_chunk_of(ino, index);
 		pgoff_t next;
 		int what = itme_page_wait(ino, index, &next);
+		bool exists = what != ITME_PAGE_HOLE;
 
 		if (what < 0 || fatal_signal_pending(current))
 			return -EINTR;
-		if ((what != ITME_PAGE_HOLE) == data)
+		if (exists == data)
 			return pos;
-		if (what != ITME_PAGE_HOLE) {
+		if (exists) {
 			next = index + 1;
 		} else if (itme_chunk_at(ino, idx) == &itme_no_chunk) {
 			if (!itme_chunk_next(ino, &idx))

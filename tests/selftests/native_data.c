@@ -419,6 +419,45 @@ TEST_F(native_data, pinned_for_long)
 	close(fd);
 }
 
+/* What was written to memory that has gone bad is lost: an error, nothing else. */
+TEST_F(native_data, memory_failure)
+{
+	const uint64_t bad = 5 * PAGE;
+	char buf[PAGE];
+	uint64_t done;
+	char *p;
+	int fd;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, write_at(fd, 0, 2 * CHUNK, 1));
+	p = mmap(NULL, 2 * CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_EQ(0, pattern_check(p, 2 * CHUNK, 0, 1));
+	if (madvise(p + bad, PAGE, MADV_HWPOISON))
+		SKIP(return, "no memory failure: %s", strerror(errno));
+	EXPECT_EQ(SIGBUS, touch(p + bad));
+	EXPECT_EQ(-1, pread(fd, buf, PAGE, bad));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-1, pwrite(fd, buf, PAGE, bad));
+	EXPECT_EQ(EIO, errno);
+	/* it goes nowhere, and the rest of the chunk is right */
+	EXPECT_EQ(0, advise(fd, 0, CHUNK, ITME_ADVICE_PAGEOUT, ANY, &done));
+	EXPECT_EQ(0, advise(fd, 0, CHUNK, ITME_ADVICE_PAGEOUT, CXL, &done));
+	EXPECT_EQ(0, check_read(fd, 0, bad, 1));
+	EXPECT_EQ(0, check_read(fd, bad + PAGE, 2 * CHUNK - bad - PAGE, 1));
+	EXPECT_EQ(0, pattern_check(p + bad + PAGE, 2 * CHUNK - bad - PAGE, bad + PAGE, 1));
+	EXPECT_EQ(SIGBUS, touch(p + bad));
+	/* until it is a hole; then it is like any other */
+	ASSERT_EQ(0, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, bad, PAGE));
+	EXPECT_TRUE(reads_zero(fd, bad, PAGE));
+	ASSERT_EQ(0, write_at(fd, bad, PAGE, 1));
+	EXPECT_EQ(0, check_read(fd, 0, 2 * CHUNK, 1));
+	munmap(p, 2 * CHUNK);
+	close(fd);
+}
+
 /* --- at random, against a copy --- */
 
 #define FSX_MAX		(6 * MIB)
