@@ -48,7 +48,7 @@ json_is "label and UUID" '(d[0]["label"], d[0]["uuid"], d[0]["flags"])' \
 json_is "its size" "60 << 20 < d[0]['size'] <= 64 << 20" True
 refuses "swap add again" 1 "in use" swap add "$file"
 is "it cannot be written" "$( (echo x >>"$file") 2>&1 | grep -c 'Text file busy')" 1
-is "nor be mounted" "$(mount /dev/cliswap /mnt 2>&1 | grep -c busy)" 1
+is "nor be mounted" "$(mount -t ext4 /dev/cliswap /mnt 2>&1 | grep -c busy)" 1
 succeeds "swap list" swap list
 is "swap list: headings" "$(head -1 <<<"$out" | tr -s ' ')" "PATH SIZE USED PRIO READ WRITTEN ERRORS FLAGS"
 is "swap list: a line for each" "$(wc -l <<<"$out")" 3
@@ -110,7 +110,7 @@ dmsetup remove --noudevsync --retry clislow
 # As nobody.
 chmod 755 "$dir"
 cp "$itmectl" "$dir/itmectl"
-mkswap /dev/cliswap >/dev/null
+mkswap /dev/cliswap >/dev/null 2>&1
 chmod 666 /dev/cliswap
 setpriv --reuid 65534 --regid 65534 --clear-groups "$dir/itmectl" swap add /dev/cliswap >"$dir/out" 2>&1
 is "swap add as nobody" "$?:$(grep -c root "$dir/out")" 1:1

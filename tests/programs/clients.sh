@@ -8,7 +8,7 @@ set -u
 # shellcheck source=tests/programs/programs.sh
 . "$(dirname "$(readlink -f "$0")")/programs.sh"
 
-mib=$(briefly 48 96)
+mib=$(briefly 32 96)
 values=$((mib * 16))		# of 64 KiB each; memcached takes more, also for kinds of values that there are none of
 slabs=$((mib + mib / 8 + 48))
 memcached=${ITME_MEMCACHED:-$(command -v memcached)}

@@ -109,12 +109,14 @@ TEST(PlanBinds, WrittenFilesHaveNoOtherPath)
 
 TEST(RunChild, EndsAsItDid)
 {
-	const auto exited = run_child([] { return 42; });
+	int after = 0;
+	const auto exited = run_child([] { return 42; }, [&] { after++; });
 	ASSERT_TRUE(exited);
 	EXPECT_EQ(end_as(*exited), 42);
-	const auto killed = run_child([] { return ::raise(SIGKILL); });
+	const auto killed = run_child([] { return ::raise(SIGKILL); }, [&] { after++; });
 	ASSERT_TRUE(killed);
 	EXPECT_TRUE(WIFSIGNALED(*killed));
+	EXPECT_EQ(after, 2);
 	EXPECT_EXIT(::exit(end_as(*killed)), ::testing::KilledBySignal(SIGKILL), "");
 }
 
@@ -122,13 +124,15 @@ TEST(RunChild, PassesSignalsOn)
 {
 	// The child sends it to us; that it comes back ends the child.
 	const pid_t self = ::getpid();
-	const auto ended = run_child([self] {
-		for (int i = 0; i < 500; i++) {
-			::kill(self, SIGTERM);
-			::usleep(10000);
-		}
-		return 0;
-	});
+	const auto ended = run_child(
+		[self] {
+			for (int i = 0; i < 500; i++) {
+				::kill(self, SIGTERM);
+				::usleep(10000);
+			}
+			return 0;
+		},
+		[] { ::raise(SIGTERM); });
 
 	ASSERT_TRUE(ended);
 	EXPECT_TRUE(WIFSIGNALED(*ended) && WTERMSIG(*ended) == SIGTERM);

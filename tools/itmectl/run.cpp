@@ -20,7 +20,7 @@ namespace
 struct Arguments {
 	std::vector<std::string> imports;
 	std::string user;
-	std::string shm;
+	std::optional<std::string> shm;
 };
 
 /// Imported already counts as done; so does somebody else's import of it at the same moment.
@@ -95,8 +95,8 @@ int run(Context &ctx, const Arguments &args)
 	std::optional<itme::User> user;
 	std::uint64_t shm_bytes = 0;
 
-	if (!args.shm.empty()) {
-		const auto bytes = itme::parse_size(args.shm);
+	if (args.shm) {
+		const auto bytes = itme::parse_size(*args.shm);
 		if (!bytes)
 			return refuse(bytes.error());
 		if (!*bytes)
@@ -143,11 +143,13 @@ int run(Context &ctx, const Arguments &args)
 
 	if (auto ret = shm->bind(); !ret)
 		return refuse(ret.error());
-	const auto ended = itme::run_child([&] { return execute_as(ctx, user); });
+	const auto ended = itme::run_child([&] { return execute_as(ctx, user); },
+					   [&] {
+						   if (auto ret = shm->remove(); !ret)
+							   ctx.warn(ret.error().message);
+					   });
 	if (!ended)
 		return refuse(ended.error());
-	if (auto ret = shm->remove(); !ret)
-		ctx.warn(ret.error().message);
 	return itme::end_as(*ended);
 }
 

@@ -175,7 +175,7 @@ void pass_on(int number)
 
 } // namespace
 
-Result<int> run_child(const std::function<int()> &child)
+Result<int> run_child(const std::function<int()> &child, const std::function<void()> &after)
 {
 	std::array<struct sigaction, passed_on.size()> before_passed{};
 	std::array<struct sigaction, of_terminal.size()> before_terminal{};
@@ -220,11 +220,11 @@ Result<int> run_child(const std::function<int()> &child)
 	while (pid > 0 && ::waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	child_pid = 0;
-	if (pid < 0) {
-		restore();
+	if (pid > 0)
+		after();
+	restore();
+	if (pid < 0)
 		return fail(code, "cannot start a process: {}", std::strerror(code));
-	}
-	// The handlers stay: what comes while we clean up must not end us.
 	return status;
 }
 

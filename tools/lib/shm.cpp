@@ -148,7 +148,7 @@ Result<ShmDir> ShmDir::make(Mount &mount, std::uint64_t bytes)
 	if (!dir.valid())
 		return fail(EBUSY, "{}: a directory made there does not last", mount.path());
 
-	ShmDir shm(std::move(root), std::move(dir), std::move(name));
+	ShmDir shm(mount.path(), std::move(root), std::move(dir), std::move(name));
 	if (auto ret = mount.limit(shm.dir_.get(), bytes); !ret)
 		return tl::unexpected(ret.error());
 	// Whatever the umask. The command is to inherit it.
@@ -165,12 +165,25 @@ ShmDir::~ShmDir()
 
 Result<void> ShmDir::bind() const
 {
+	const std::string path = mount_ + "/" + name_;
 	const Fd to(::open(target, O_PATH | O_DIRECTORY | O_CLOEXEC));
-	const std::string from_path = fmt::format("/proc/self/fd/{}", dir_.get());
+	// Once more: what is open already is of the mount namespace that we have left.
+	const Fd from(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+
+	struct stat ours {
+	};
+
+	struct stat found {
+	};
 
 	if (!to.valid())
 		return fail(errno, "{}: {}; --shm puts a directory of itmefs over it", target,
 			    std::strerror(errno));
+	if (!from.valid() || ::fstat(from.get(), &found) || ::fstat(dir_.get(), &ours))
+		return fail(errno, "{}: {}", path, std::strerror(errno));
+	if (found.st_dev != ours.st_dev || found.st_ino != ours.st_ino)
+		return fail(ESTALE, "{}: another directory now", path);
+	const std::string from_path = fmt::format("/proc/self/fd/{}", from.get());
 	const std::string to_path = fmt::format("/proc/self/fd/{}", to.get());
 	if (::mount(from_path.c_str(), to_path.c_str(), nullptr, MS_BIND, nullptr))
 		return fail(errno, "{}: cannot bind a directory of itmefs over it: {}", target,

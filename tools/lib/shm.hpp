@@ -35,11 +35,13 @@ public:
 	Result<void> remove();
 
 private:
-	ShmDir(Fd root, Fd dir, std::string name) :
-		root_(std::move(root)), dir_(std::move(dir)), name_(std::move(name))
+	ShmDir(std::string mount, Fd root, Fd dir, std::string name) :
+		mount_(std::move(mount)), root_(std::move(root)), dir_(std::move(dir)),
+		name_(std::move(name))
 	{
 	}
 
+	std::string mount_; ///< its path
 	Fd root_;
 	/// Locked: in use. The command inherits it, and with it the lock, so that its files stay
 	/// even if we are killed.
