@@ -132,7 +132,8 @@ void Keeper::find_plans(const Plans &plans)
 		theirs.insert(named.begin(), named.end());
 	}
 	std::erase_if(members_, [&](const auto &entry) { return !there.contains(entry.first); });
-	for (auto &[name, model] : models_) {
+	for (auto &[name, entry] : models_) {
+		Model &model = entry;
 		const auto at = std::find_if(plans.begin(), plans.end(), [&](const auto &plan) {
 			return model.plan && plan.id == model.plan;
 		});
