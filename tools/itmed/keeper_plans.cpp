@@ -182,6 +182,7 @@ void Keeper::adopt(Model &model, const Plans &plans)
 		model.full = spec_of(*plan);
 		if (record) {
 			model.origin = record->origin;
+			model.architecture = record->plan ? record->plan->name : "";
 			auto kept = record->plan ? number_plan(*record->plan, files)
 						 : itme::fail(ENOENT, "none");
 			// It may have been reduced: a stage that is left out keeps its number.
