@@ -132,7 +132,8 @@ void Keeper::find_plans(const Plans &plans)
 		theirs.insert(named.begin(), named.end());
 	}
 	std::erase_if(members_, [&](const auto &entry) { return !there.contains(entry.first); });
-	for (auto &[name, model] : models_) {
+	for (auto &[name, entry] : models_) {
+		Model &model = entry;
 		const auto at = std::find_if(plans.begin(), plans.end(), [&](const auto &plan) {
 			return model.plan && plan.id == model.plan;
 		});
@@ -181,6 +182,7 @@ void Keeper::adopt(Model &model, const Plans &plans)
 		model.full = spec_of(*plan);
 		if (record) {
 			model.origin = record->origin;
+			model.architecture = record->plan ? record->plan->name : "";
 			auto kept = record->plan ? number_plan(*record->plan, files)
 						 : itme::fail(ENOENT, "none");
 			// It may have been reduced: a stage that is left out keeps its number.

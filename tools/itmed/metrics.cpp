@@ -193,7 +193,6 @@ void Metrics::add_daemon(std::vector<MetricFamily> &families) const
 	add("itmed_events_total", "Events of the module", events);
 	add("itmed_events_lost_total", "Events that came too fast", events_lost);
 	add("itmed_pressure_events_total", "Times the kernel asked for memory", pressure_events);
-	add("itmed_plans_set_total", "Plans that were set", plans_set);
 	add("itmed_headers_failed_total", "Headers that could not be read", headers_failed);
 }
 

@@ -42,7 +42,6 @@ public:
 	std::atomic<std::uint64_t> events{0};
 	std::atomic<std::uint64_t> events_lost{0};
 	std::atomic<std::uint64_t> pressure_events{0};
-	std::atomic<std::uint64_t> plans_set{0};
 	std::atomic<std::uint64_t> headers_failed{0};
 	std::atomic<std::uint64_t> connected{0};
 
