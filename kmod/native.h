@@ -48,18 +48,13 @@ enum itme_page itme_page_look(struct itme_inode *ino, pgoff_t index, pgoff_t *en
 int itme_page_wait(struct itme_inode *ino, pgoff_t index, pgoff_t *end);
 int itme_page_lock(struct itme_inode *ino, pgoff_t index, struct itme_want *want,
 		   struct folio **folio);
-long itme_pages_stored(struct itme_inode *ino, pgoff_t first, pgoff_t end);
-int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end);
-int itme_page_zero(struct itme_inode *ino, loff_t from, loff_t to);
-pgoff_t itme_next_there(struct itme_inode *ino, pgoff_t index, pgoff_t end);
-long itme_count_stored(struct itme_inode *ino, pgoff_t first, pgoff_t end);
-int itme_page_add(struct itme_inode *ino, struct folio *folio, pgoff_t index, gfp_t gfp);
-
-/* cut.c */
 bool itme_page_remove(struct itme_inode *ino, struct folio *folio);
 void itme_page_put_back(struct itme_inode *ino, struct folio *folio, pgoff_t index, bool dirty);
+long itme_pages_stored(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 bool itme_pages_drop(struct itme_inode *ino, pgoff_t first, pgoff_t end);
+int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end);
+int itme_page_zero(struct itme_inode *ino, loff_t from, loff_t to);
 
 /* native.c */
 int itme_write_begin(struct file *file, struct address_space *mapping, loff_t pos, unsigned int len,
@@ -82,9 +77,9 @@ static inline bool itme_beyond_end(struct itme_inode *ino, struct folio *folio)
 /* Has the memory of a page gone bad? What was written to it is lost. */
 static inline bool itme_page_poisoned(struct folio *folio, pgoff_t index)
 {
-	if (!folio_test_large(folio))
-		return folio_test_hwpoison(folio);
-	return folio_test_has_hwpoisoned(folio) && PageHWPoison(folio_file_page(folio, index));
+	return folio_test_hwpoison(folio) ||
+	       (folio_test_large(folio) && folio_test_has_hwpoisoned(folio) &&
+		PageHWPoison(folio_file_page(folio, index)));
 }
 
 #endif /* ITME_NATIVE_H */
