@@ -72,8 +72,14 @@
 #define ITME_CHUNK_MIN_SHIFT	16
 #define ITME_CHUNK_MAX_SHIFT	21
 #define ITME_CHUNK_MAX_PAGES	(1UL << (ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT))
-/* Chunks have numbers of 32 bits. */
-#define ITME_MAX_BYTES		((loff_t)(U32_MAX - 1) << ITME_CHUNK_MAX_SHIFT)
+/* Chunks of a segment of the table of a native file, see table.c. */
+#define ITME_SEG_CHUNKS		120
+/*
+ * Chunks have numbers of 32 bits, and so has the one after the last of any segment: who
+ * goes over them counts one further.
+ */
+#define ITME_MAX_BYTES		((loff_t)rounddown(U32_MAX - 1, ITME_SEG_CHUNKS) << \
+				 ITME_CHUNK_MAX_SHIFT)
 /* Tiers that are memory; ITME_TIER_NVME is not. */
 #define ITME_MEM_TIERS		2
 /* Below this the ring cannot stream. */
@@ -287,9 +293,6 @@ static inline struct itme_fs *itme_sb(struct super_block *sb)
 {
 	return sb->s_fs_info;
 }
-
-/* Chunks of a segment of the table of a native file, see table.c. */
-#define ITME_SEG_CHUNKS		120
 
 extern struct itme_chunk itme_no_chunk;
 struct itme_chunk *itme_chunk_find(const struct itme_inode *ino, u32 idx);

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Written files at their edges: the last byte that there may be, writes that come to less
+ * than was asked for, files of petabytes that have hardly any page, pins of holes.
+ */
+#include <linux/falloc.h>
+#include <linux/io_uring.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "fixture.h"
+
+#define TIERS	"dram=16M"
+
+FIXTURE(native_edges) {};
+ITME_FIXTURE(native_edges)
+
+static int create(const char *name)
+{
+	return file_open(name, O_RDWR | O_CREAT | O_EXCL);
+}
+
+static uint64_t pages_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? UINT64_MAX : st.st_blocks * 512 / PAGE;
+}
+
+static off_t size_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? -1 : st.st_size;
+}
+
+/* the largest size that ftruncate(2) takes */
+static off_t largest(int fd)
+{
+	off_t low = 0, high = INT64_MAX;
+
+	while (low < high) {
+		off_t mid = high - (high - low) / 2;
+
+		if (ftruncate(fd, mid))
+			high = mid - 1;
+		else
+			low = mid;
+	}
+	return low;
+}
+
+/* a chunk number that wraps around would have us go over the file for ever */
+TEST_F_TIMEOUT(native_edges, last_byte, 60)
+{
+	off_t max;
+	int fd;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	max = largest(fd);
+	ASSERT_LT(1LL << 52, max);
+	ASSERT_EQ(1, pwrite(fd, "x", 1, 0));
+	ASSERT_EQ(1, pwrite(fd, "y", 1, max - 1));
+	EXPECT_EQ(-1, pwrite(fd, "z", 1, max));
+	EXPECT_EQ(EFBIG, errno);
+	EXPECT_EQ(2, pages_of(fd));
+	EXPECT_EQ(max - (off_t)PAGE, lseek(fd, PAGE, SEEK_DATA));
+	EXPECT_EQ(0, advise(fd, 0, 0, ITME_ADVICE_COLD, ANY, NULL));
+	EXPECT_EQ(0, advise(fd, 0, 0, ITME_ADVICE_WILLNEED, ANY, NULL));
+	EXPECT_EQ(0, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, max - CHUNK, CHUNK));
+	EXPECT_EQ(1, pages_of(fd));
+	ASSERT_EQ(1, pwrite(fd, "y", 1, max - 1));
+	ASSERT_EQ(0, ftruncate(fd, 1));
+	EXPECT_EQ(1, pages_of(fd));
+	ASSERT_EQ(0, ftruncate(fd, max));
+	ASSERT_EQ(1, pwrite(fd, "y", 1, max - 1));
+	close(fd);
+	EXPECT_EQ(0, file_unlink("a"));
+}
+
+TEST_HARNESS_MAIN
