@@ -160,6 +160,7 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @inodes: inodes, and names of them beyond the first
  * @inodes_max: most that there may be; those of imports do not fail for it
  * @small: bytes of kernel memory that inodes have for attributes and the like
+ * @tables: likewise, for where the pages of written files are
  * @last_ino: newest inode number
  */
 struct itme_fs {
@@ -213,6 +214,7 @@ struct itme_fs {
 	atomic_long_t inodes;
 	long inodes_max;
 	atomic_long_t small;
+	atomic_long_t tables;
 	atomic64_t last_ino;
 };
 
@@ -235,6 +237,7 @@ struct itme_fs {
  *	empty directory only, under its inode lock
  * @charged: pages that it has, under fs->quota_lock
  * @promised: those that it may still have for sure, under fs->quota_lock
+ * @tables: pages of @segs that count as pages of the file, under fs->quota_lock
  * @small: its part of fs->small, under the inode lock
  * @attrs: extended attributes, see xattr.c
  * @planned: plans that name it; written under fs->lock
@@ -271,6 +274,7 @@ struct itme_inode {
 	struct itme_quota *quota;
 	long charged;
 	long promised;
+	long tables;
 	long small;
 	struct list_head attrs;
 	struct itme_streams streams;

@@ -237,18 +237,19 @@ bool itme_chunk_set_hot(struct itme_inode *ino, u32 idx, int tier)
  *
  * Pinned memory leaves room for the ring.
  *
- * Return: 0, -ENOSPC, or -EAGAIN when the chunk is in transit
+ * Return: 0, -ENOSPC, -ENOMEM, or -EAGAIN when the chunk is in transit
  */
 int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh)
 {
 	struct itme_fs *fs = ino->fs;
 	struct itme_chunk *c;
 	long budget;
-	int err = 0;
+	int err;
 
 	*fresh = false;
-	if (itme_chunk_make(ino, idx))
-		return -ENOMEM;
+	err = itme_chunk_make(ino, idx);
+	if (err)
+		return err;
 	c = itme_chunk_at(ino, idx);
 	spin_lock(&fs->lock);
 	budget = atomic_long_read(&itme_tiers[tier].budget);

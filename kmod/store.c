@@ -194,10 +194,9 @@ static bool needs_place(const struct store *st, u32 unit)
 
 static int check_record(struct store *st, struct itme_stored *s, u32 place)
 {
-	if (s->crc || !st->ino->fs->areas.area[itme_place_area(place)]->check)
+	if (!st->ino->fs->areas.area[itme_place_area(place)]->check)
 		return 0;
-	s->crc = kmalloc_array(s->nr * ITME_UNIT_PAGES, sizeof(*s->crc), GFP_NOIO | __GFP_NOWARN);
-	return s->crc ? 0 : -ENOMEM;
+	return itme_stored_add_crc(st->ino, s);
 }
 
 /* Each unit has a place then, as many as can be had side by side. */

@@ -29,6 +29,7 @@ pgoff_t itme_stored_next(struct itme_inode *ino, pgoff_t index, pgoff_t end, boo
 void itme_stored_read(struct itme_inode *ino, struct itme_read *read);
 void itme_stored_forget(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 struct itme_stored *itme_stored_add(struct itme_inode *ino, u32 idx);
+int itme_stored_add_crc(struct itme_inode *ino, struct itme_stored *s);
 void itme_stored_trim(struct itme_inode *ino, u32 idx);
 long itme_swap_room(struct itme_fs *fs);
 long itme_swap_capacity(struct itme_fs *fs);

@@ -81,4 +81,52 @@ TEST_F_TIMEOUT(native_edges, last_byte, 60)
 	EXPECT_EQ(0, file_unlink("a"));
 }
 
+static int limit(const char *dir, uint32_t flags, uint64_t bytes, uint64_t *used)
+{
+	struct itme_limit arg = { .bytes = bytes, .flags = flags };
+	int fd = open(file_path(dir), O_RDONLY), err;
+
+	if (fd < 0)
+		return -errno;
+	err = ioctl(fd, ITME_IOC_LIMIT, &arg) ? -errno : 0;
+	close(fd);
+	if (used)
+		*used = arg.used;
+	return err;
+}
+
+/* a byte here and there, each taken back: where they have been takes memory all the same */
+TEST_F(native_edges, scattered)
+{
+	const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+	uint64_t used, i;
+	int fd;
+
+	MOUNT(TIERS);
+	ASSERT_EQ(0, mkdir(file_path("d"), 0755));
+	ASSERT_EQ(0, limit("d", ITME_LIMIT_SET, MIB, NULL));
+	fd = create("d/a");
+	ASSERT_LE(0, fd);
+	/* a file that is not scattered has all that there is */
+	ASSERT_EQ(0, fallocate(fd, 0, 0, MIB));
+	ASSERT_EQ(0, ftruncate(fd, 0));
+	for (i = 0; i < 2000; i++) {
+		if (pwrite(fd, "x", 1, i * 256 * MIB) != 1)
+			break;
+		ASSERT_EQ(0, fallocate(fd, punch, i * 256 * MIB, PAGE));
+	}
+	EXPECT_EQ(ENOSPC, errno);
+	EXPECT_LT(200, i);
+	EXPECT_GE(MIB / PAGE + 1, i);
+	EXPECT_EQ(0, pages_of(fd));
+	ASSERT_EQ(0, limit("d", 0, 0, &used));
+	EXPECT_LT(MIB - 8 * PAGE, used);
+	EXPECT_EQ(0, ftruncate(fd, 0));
+	close(fd);
+	EXPECT_EQ(0, file_unlink("d/a"));
+	ASSERT_EQ(0, limit("d", 0, 0, &used));
+	EXPECT_EQ(0, used);
+	EXPECT_EQ(0, rmdir(file_path("d")));
+}
+
 TEST_HARNESS_MAIN
