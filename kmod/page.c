@@ -516,6 +516,20 @@ static void remove_in_cache(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 	}
 }
 
+/* Nothing of it, and nobody about to make any: most of the chunks of a sparse file. */
+static bool is_hole(struct itme_inode *ino, u32 idx)
+{
+	pgoff_t first = itme_chunk_start(ino, idx);
+	pgoff_t end = first + itme_chunk_pages(ino, idx);
+	bool hole;
+
+	spin_lock(&ino->fs->lock);
+	hole = itme_chunk_at(ino, idx)->state == ITME_ABSENT &&
+	       next_page(ino, first, end) >= end;
+	spin_unlock(&ino->fs->lock);
+	return hole;
+}
+
 /**
  * itme_pages_remove - pages cease
  * @ino: native file, inode lock held
@@ -534,6 +548,9 @@ void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 
 		if (from >= end)
 			break;
+		cond_resched();
+		if (is_hole(ino, idx))
+			continue;
 		itme_chunk_take(ino, idx);
 		tier = itme_chunk_at(ino, idx)->tier;
 		pages = count_pages(ino, from, to);
@@ -545,7 +562,6 @@ void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		pages = itme_present(ino, idx);
 		itme_chunk_set_pages(ino, idx, pages);
 		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
-		cond_resched();
 	}
 }
 

@@ -625,13 +625,14 @@ struct itme_chunk itme_chunk_peek(struct itme_inode *ino, u32 idx)
 void itme_chunks_forget(struct itme_inode *ino)
 {
 	struct itme_fs *fs = ino->fs;
+	u32 n = 0;
 
 	spin_lock(&fs->lock);
 	xa_erase(&fs->objects, ino->id);
 	for (u32 i = 0; itme_chunk_next(ino, &i); i++) {
 		itme_queue_del(ino, itme_chunk_at(ino, i));
-		/* Millions of chunks: let others have the lock now and then. */
-		if (!(i % 1024) && spin_is_contended(&fs->lock)) {
+		/* Millions of chunks: let others have the lock, and the CPU. */
+		if (!(++n % 1024)) {
 			spin_unlock(&fs->lock);
 			cond_resched();
 			spin_lock(&fs->lock);
