@@ -131,7 +131,10 @@ static long native_fallocate(struct file *file, int mode, loff_t from, loff_t le
 	return err;
 }
 
-/* The page of a write, locked; not mapped over its old content if that has gone bad. */
+/*
+ * The page of a write, locked; not mapped over its old content if that has gone bad.
+ * @fsdata: whether it is new
+ */
 int itme_write_begin(struct file *file, struct address_space *mapping, loff_t pos, unsigned int len,
 		     struct folio **folio, void **fsdata)
 {
@@ -161,6 +164,7 @@ int itme_write_begin(struct file *file, struct address_space *mapping, loff_t po
 			return -EIO;
 		}
 		itme_touch(ino, index, index + 1, file && file->f_mode & FMODE_RANDOM);
+		*fsdata = (void *)want.made;
 		return 0;
 	}
 }
@@ -169,12 +173,18 @@ int itme_write_end(struct file *file, struct address_space *mapping, loff_t pos,
 		   unsigned int copied, struct folio *folio, void *fsdata)
 {
 	struct itme_inode *ino = itme_of(mapping);
+	pgoff_t next = folio_next_index(folio);
+	pgoff_t end;
 
-	if (pos + copied > i_size_read(&ino->vfs))
+	if (copied && pos + copied > i_size_read(&ino->vfs))
 		set_size(ino, pos + copied);
 	folio_mark_dirty(folio);
 	folio_unlock(folio);
 	folio_put(folio);
+	/* Made for what did not come. */
+	end = DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE);
+	if (copied < len && fsdata && next > end)
+		itme_pages_remove(ino, max(end, (pgoff_t)(pos >> PAGE_SHIFT)), next);
 	return copied;
 }
 

@@ -64,14 +64,15 @@ int itme_write_end(struct file *file, struct address_space *mapping, loff_t pos,
 
 /*
  * When the kernel splits a folio, it drops what is beyond the end of the file, and does not
- * tell whose it was. So it may not split one that goes beyond it. If it has begun before
- * the file has shrunk, it has the folio locked; truncate locks all of them before it
- * lets the kernel see the new end.
+ * tell whose it was. So it may not split one that goes beyond it: beyond what the kernel
+ * sees, which is the size of the host. If it has begun before the file has shrunk, it has
+ * the folio locked; truncate locks all of them before it lets the kernel see the new end.
  */
 static inline bool itme_beyond_end(struct itme_inode *ino, struct folio *folio)
 {
 	return ino->native && folio_test_large(folio) &&
-	       folio_next_index(folio) > DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE);
+	       folio_next_index(folio) >
+	       DIV_ROUND_UP(i_size_read(ino->vfs.i_mapping->host), PAGE_SIZE);
 }
 
 /* Has the memory of a page gone bad? What was written to it is lost. */

@@ -81,6 +81,75 @@ TEST_F_TIMEOUT(native_edges, last_byte, 60)
 	EXPECT_EQ(0, file_unlink("a"));
 }
 
+/* of the memory that was taken for a write, what did not come is not kept */
+TEST_F(native_edges, short_write)
+{
+	char *p;
+	int fd;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	p = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	pattern_fill(p, 5 * PAGE, 0, 1);
+	ASSERT_EQ(0, munmap(p + 5 * PAGE, 59 * PAGE));
+	ASSERT_EQ(5 * (ssize_t)PAGE, pwrite(fd, p, 64 * PAGE, 0));
+	EXPECT_EQ(5 * (off_t)PAGE, size_of(fd));
+	EXPECT_EQ(5, pages_of(fd));
+	EXPECT_EQ(5 * PAGE, tier_used(DRAM));
+	EXPECT_EQ(0, check_read(fd, 0, 5 * PAGE, 1));
+	/* in a hole, and of nothing */
+	ASSERT_EQ(0, ftruncate(fd, 2 * CHUNK));
+	ASSERT_EQ(PAGE, pwrite(fd, p + 4 * PAGE, 2 * PAGE, 2 * CHUNK - PAGE));
+	EXPECT_EQ(6, pages_of(fd));
+	EXPECT_EQ(-1, pwrite(fd, p + 5 * PAGE, PAGE, 3 * CHUNK));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(2 * (off_t)CHUNK, size_of(fd));
+	EXPECT_EQ(6, pages_of(fd));
+	/* what was allocated before stays */
+	ASSERT_EQ(0, fallocate(fd, FALLOC_FL_KEEP_SIZE, 2 * CHUNK, CHUNK));
+	ASSERT_EQ(PAGE, pwrite(fd, p + 4 * PAGE, 2 * PAGE, 2 * CHUNK));
+	EXPECT_EQ(2 * (off_t)CHUNK + (off_t)PAGE, size_of(fd));
+	EXPECT_EQ(6 + CHUNK / PAGE, pages_of(fd));
+	munmap(p, 5 * PAGE);
+	close(fd);
+}
+
+/* the kernel splits a folio, and would drop what is beyond the end of the file */
+TEST_F(native_edges, split_beyond_the_end)
+{
+	uint64_t used;
+	char *p;
+	int fd;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, CHUNK));
+	ASSERT_EQ(0, ftruncate(fd, 0));
+	ASSERT_EQ(0, fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, CHUNK));
+	p = malloc(16 * PAGE);
+	pattern_fill(p, 16 * PAGE, 0, 1);
+	ASSERT_EQ(16 * (ssize_t)PAGE, pwrite(fd, p, 16 * PAGE, 0));
+	free(p);
+	used = tier_used(DRAM);
+	EXPECT_EQ(CHUNK, used);
+	p = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	for (int i = 0; i < 16; i++) {
+		EXPECT_EQ(0, pattern_check(p, 16 * PAGE, 0, 1));
+		madvise(p + i * PAGE, PAGE, i & 1 ? MADV_COLD : MADV_PAGEOUT);
+	}
+	EXPECT_EQ(used, tier_used(DRAM));
+	EXPECT_EQ(CHUNK / PAGE, pages_of(fd));
+	EXPECT_EQ(0, pattern_check(p, 16 * PAGE, 0, 1));
+	munmap(p, CHUNK);
+	close(fd);
+	ASSERT_EQ(0, file_unlink("a"));
+	EXPECT_TRUE(POLL(!tier_used(DRAM), 10));
+}
+
 static int limit(const char *dir, uint32_t flags, uint64_t bytes, uint64_t *used)
 {
 	struct itme_limit arg = { .bytes = bytes, .flags = flags };
