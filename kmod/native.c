@@ -268,6 +268,11 @@ static ssize_t read_some(struct kiocb *iocb, struct iov_iter *to, u32 *touched)
 		n = min_t(loff_t, n, ((loff_t)end << PAGE_SHIFT) - iocb->ki_pos);
 		return n <= 0 ? 0 : iov_iter_zero(n, to) ?: -EFAULT;
 	}
+	/* It has shrunk meanwhile: the end of the file. */
+	if (n <= 0) {
+		folio_put(folio);
+		return 0;
+	}
 	if (idx != *touched)
 		itme_touch(ino, index, index + 1, iocb->ki_filp->f_mode & FMODE_RANDOM);
 	*touched = idx;
@@ -278,7 +283,7 @@ static ssize_t read_some(struct kiocb *iocb, struct iov_iter *to, u32 *touched)
 		n = min_t(loff_t, n, PAGE_SIZE - offset_in_page(offset));
 	if (itme_page_poisoned(folio, index))
 		n = -EIO;
-	else if (n > 0)
+	else
 		n = copy_folio_to_iter(folio, offset, n, to) ?: -EFAULT;
 	folio_put(folio);
 	return n;

@@ -150,6 +150,47 @@ TEST_F(native_edges, split_beyond_the_end)
 	EXPECT_TRUE(POLL(!tier_used(DRAM), 10));
 }
 
+static int shrink_and_grow(void *arg)
+{
+	int fd = *(int *)arg;
+	double end = now() + 3;
+	char buf[4096] = "x";
+
+	while (now() < end)
+		if (ftruncate(fd, 0) || pwrite(fd, buf, 4096, 0) != 4096 || ftruncate(fd, 100))
+			return 1;
+	return 0;
+}
+
+/* a read that meets a truncate has come to the end, and that is no error */
+TEST_F(native_edges, read_while_it_shrinks)
+{
+	char buf[2000];
+	int fd, status;
+	pid_t pid;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	pid = fork();
+	if (!pid)
+		_exit(shrink_and_grow(&fd));
+	for (;;) {
+		ssize_t n = pread(fd, buf, sizeof(buf), 1000);
+
+		if (n)
+			EXPECT_EQ((ssize_t)sizeof(buf), n) TH_LOG("%s", strerror(errno));
+		if (n && n != sizeof(buf))
+			break;
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			goto out;
+	}
+	status = reap(pid, 30);
+out:
+	EXPECT_EQ(0, status);
+	close(fd);
+}
+
 static int limit(const char *dir, uint32_t flags, uint64_t bytes, uint64_t *used)
 {
 	struct itme_limit arg = { .bytes = bytes, .flags = flags };
