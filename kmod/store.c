@@ -87,6 +87,12 @@ static void unmap(struct folio *folio)
 		unmap_mapping_pages(folio->mapping, folio->index, folio_nr_pages(folio), false);
 }
 
+static bool is_bad(struct folio *folio)
+{
+	return folio_test_hwpoison(folio) ||
+	       (folio_test_large(folio) && folio_test_has_hwpoisoned(folio));
+}
+
 /*
  * Takes a folio if it is dirty. One that somebody holds for I/O may be written without
  * being mapped, one with a bad page cannot be read: neither can leave.
@@ -98,8 +104,7 @@ static int take(struct store *st, struct folio *folio)
 	unmap(folio);
 	if (!folio_test_dirty(folio))
 		return 0;
-	if (!itme_folio_unused(folio) || folio_test_hwpoison(folio) ||
-	    folio_test_has_hwpoisoned(folio))
+	if (!itme_folio_unused(folio) || is_bad(folio))
 		return -EBUSY;
 	folio_test_clear_dirty(folio);
 	folio_get(folio);
@@ -312,21 +317,21 @@ static int write_all(struct store *st)
 	return err;
 }
 
-/* A copy of a folio counts if nobody has written to it; else it is newer, and dirty. */
+/*
+ * A copy of a folio counts if nobody has written to it, nor its memory has failed; else
+ * it is newer, or as bad, and dirty. Nobody has taken it: the chunk is ours.
+ */
 static bool settle(struct store *st, struct folio *folio, bool written)
 {
-	bool same = written;
+	bool same;
 
 	if (!st->stable)
 		folio_lock(folio);
-	/* Taken away by a memory failure: what has been written is all that there is. */
-	if (folio->mapping == st->ino->vfs.i_mapping) {
-		unmap(folio);
-		/* Our reference is the one more that is allowed. */
-		same = written && !folio_test_dirty(folio) && itme_folio_unused(folio);
-		if (!same)
-			folio_mark_dirty(folio);
-	}
+	unmap(folio);
+	/* Our reference is the one more that is allowed. Who lets go has told before. */
+	same = written && itme_folio_unused(folio) && !folio_test_dirty(folio) && !is_bad(folio);
+	if (!same)
+		folio_mark_dirty(folio);
 	if (same) {
 		u32 first = folio->index - st->start;
 
