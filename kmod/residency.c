@@ -230,6 +230,9 @@ void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err
 		c->flags |= ITME_C_EIO;
 	if (!resident && !(c->flags & ITME_C_PINNED))
 		itme_queue_del(ino, c);
+	/* It has been found to be there, and no place was sought: it could never leave. */
+	if (resident && !(c->flags & ITME_C_PINNED) && list_empty(&c->node))
+		itme_queue_add(ino, c);
 	/* Nobody has used it: what the next fill has to see is the use before. */
 	if (!resident) {
 		WRITE_ONCE(c->stamp, c->interval ? c->stamp - c->interval : 0);
