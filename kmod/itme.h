@@ -359,7 +359,17 @@ static inline bool itme_linked(const struct itme_inode *ino)
  */
 static inline bool itme_folio_unused(struct folio *folio)
 {
-	return folio_ref_count(folio) <= folio_nr_pages(folio) + folio_mapcount(folio) + 1;
+	int refs = folio_ref_count(folio);
+
+	/*
+	 * Who unmaps it gives up the mapping, tells whether it was dirty, then drops the
+	 * reference of the mapping. Were the mappings counted first, one that goes in between
+	 * would make up for a reference of somebody else. And whoever asks for dirty after
+	 * this is told by those whose reference was not seen any more. Pairs with the
+	 * atomic_dec_and_test() of folio_put().
+	 */
+	smp_rmb();
+	return refs <= folio_nr_pages(folio) + folio_mapcount(folio) + 1;
 }
 
 /* super.c */
