@@ -239,4 +239,36 @@ TEST_F(native_edges, scattered)
 	EXPECT_EQ(0, rmdir(file_path("d")));
 }
 
+/* a pin of holes is a pin of what is written there later */
+TEST_F(native_edges, pinned_holes)
+{
+	int fd, other;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(fd, 32 * CHUNK));
+	EXPECT_EQ(-ENOSPC, advise(fd, 0, 0, ITME_ADVICE_PIN, DRAM, NULL));
+	EXPECT_EQ(0, tier_pinned(DRAM));
+	ASSERT_EQ(0, advise(fd, 0, 2 * CHUNK, ITME_ADVICE_PIN, DRAM, NULL));
+	EXPECT_EQ(2 * CHUNK, tier_pinned(DRAM));
+	ASSERT_EQ(1, pwrite(fd, "x", 1, 0));
+	EXPECT_EQ(2 * CHUNK, tier_pinned(DRAM));
+	ASSERT_EQ(0, fallocate(fd, 0, 0, 2 * CHUNK));
+	EXPECT_EQ(2 * CHUNK, tier_pinned(DRAM));
+	/* there is room beside it for others to read */
+	other = import_open("f", 8 * CHUNK, 1, 0);
+	ASSERT_LE(0, other);
+	EXPECT_EQ(0, check_read(other, 0, 8 * CHUNK, 1));
+	ASSERT_EQ(0, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, CHUNK));
+	EXPECT_EQ(2 * CHUNK, tier_pinned(DRAM));
+	ASSERT_EQ(0, advise(fd, 0, CHUNK, ITME_ADVICE_UNPIN, ANY, NULL));
+	EXPECT_EQ(CHUNK, tier_pinned(DRAM));
+	ASSERT_EQ(0, ftruncate(fd, 0));
+	close(other);
+	close(fd);
+	ASSERT_EQ(0, file_unlink("a"));
+	EXPECT_TRUE(POLL(!tier_pinned(DRAM), 10));
+}
+
 TEST_HARNESS_MAIN
