@@ -21,6 +21,7 @@
 
 #include "area.h"
 #include "itme.h"
+#include "native.h"
 #include "stored.h"
 #include "swap.h"
 #include "writeout.h"
@@ -87,12 +88,6 @@ static void unmap(struct folio *folio)
 		unmap_mapping_pages(folio->mapping, folio->index, folio_nr_pages(folio), false);
 }
 
-static bool is_bad(struct folio *folio)
-{
-	return folio_test_hwpoison(folio) ||
-	       (folio_test_large(folio) && folio_test_has_hwpoisoned(folio));
-}
-
 /*
  * Takes a folio if it is dirty. One that somebody holds for I/O may be written without
  * being mapped, one with a bad page cannot be read: neither can leave.
@@ -104,7 +99,7 @@ static int take(struct store *st, struct folio *folio)
 	unmap(folio);
 	if (!folio_test_dirty(folio))
 		return 0;
-	if (!itme_folio_unused(folio) || is_bad(folio))
+	if (!itme_folio_unused(folio) || itme_folio_poisoned(folio))
 		return -EBUSY;
 	folio_test_clear_dirty(folio);
 	folio_get(folio);
@@ -329,7 +324,8 @@ static bool settle(struct store *st, struct folio *folio, bool written)
 		folio_lock(folio);
 	unmap(folio);
 	/* Our reference is the one more that is allowed. Who lets go has told before. */
-	same = written && itme_folio_unused(folio) && !folio_test_dirty(folio) && !is_bad(folio);
+	same = written && itme_folio_unused(folio) && !folio_test_dirty(folio) &&
+	       !itme_folio_poisoned(folio);
 	if (!same)
 		folio_mark_dirty(folio);
 	if (same) {

@@ -271,4 +271,75 @@ TEST_F(native_edges, pinned_holes)
 	EXPECT_TRUE(POLL(!tier_pinned(DRAM), 10));
 }
 
+/* petabytes, in no time, and no more than can be; signals are not needed for that */
+TEST_F_TIMEOUT(native_edges, allocate_much, 120)
+{
+	struct itme_residency r;
+	double start;
+	off_t max;
+	int fd;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	max = largest(fd);
+	ASSERT_EQ(0, ftruncate(fd, 0));
+	start = now();
+	EXPECT_EQ(-1, fallocate(fd, 0, 0, max));
+	EXPECT_EQ(ENOSPC, errno);
+	EXPECT_EQ(0, pages_of(fd));
+	EXPECT_EQ(0, size_of(fd));
+	ASSERT_EQ(1, pwrite(fd, "x", 1, max - 1));
+	ASSERT_EQ(1, pwrite(fd, "x", 1, max / 2));
+	EXPECT_EQ(-1, fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, max));
+	EXPECT_EQ(ENOSPC, errno);
+	EXPECT_EQ(2, pages_of(fd));
+	ASSERT_EQ(0, residency(fd, 0, 0, &r, NULL, 0));
+	EXPECT_EQ(2 * PAGE, r.bytes[DRAM]);
+	EXPECT_EQ(max / CHUNK, r.map_len);
+	EXPECT_GT(10, now() - start);
+	close(fd);
+}
+
+static int allocate_for_ever(void *arg)
+{
+	uint64_t *a = arg;
+
+	for (;;)
+		if (fallocate(a[0], FALLOC_FL_KEEP_SIZE, PAGE, a[1] - PAGE) ||
+		    ftruncate(a[0], 1))
+			return 1;
+}
+
+/* one that is killed has made all of it or nothing; what was written stays */
+TEST_F(native_edges, allocate_killed)
+{
+	uint64_t a[2] = { 0, 8 * MIB };
+	int fd, some = 0;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(1, pwrite(fd, "x", 1, 0));
+	a[0] = fd;
+	for (int i = 0; i < 30; i++) {
+		pid_t pid = fork();
+		uint64_t pages;
+
+		if (!pid)
+			_exit(allocate_for_ever(a));
+		usleep(20000 + i * 3001);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		pages = pages_of(fd);
+		EXPECT_TRUE(pages == 1 || pages == 8 * MIB / PAGE) TH_LOG("%lu", pages);
+		some += pages == 1;
+		ASSERT_EQ(0, ftruncate(fd, 1));
+	}
+	TH_LOG("nothing was left %d times of 30", some);
+	EXPECT_EQ(1, pages_of(fd));
+	EXPECT_EQ(PAGE, tier_used(DRAM));
+	close(fd);
+}
+
 TEST_HARNESS_MAIN
