@@ -37,10 +37,20 @@ static int zero_tail(struct itme_inode *ino, loff_t from, loff_t to)
 	return itme_page_zero(ino, from, min_t(loff_t, to, round_up(from, PAGE_SIZE)));
 }
 
+/* And so with pages beyond it, up to where the file is about to grow to. */
+static int zero_beyond(struct itme_inode *ino, loff_t to)
+{
+	loff_t size = i_size_read(&ino->vfs);
+	int err = zero_tail(ino, size, to);
+
+	if (!err)
+		itme_pages_zero(ino, DIV_ROUND_UP(size, PAGE_SIZE), DIV_ROUND_UP(to, PAGE_SIZE));
+	return err;
+}
+
 static int grow(struct itme_inode *ino, loff_t size)
 {
-	loff_t old = i_size_read(&ino->vfs);
-	int err = zero_tail(ino, old, size);
+	int err = zero_beyond(ino, size);
 
 	if (!err)
 		set_size(ino, size);
@@ -106,10 +116,13 @@ static int allocate(struct itme_inode *ino, int mode, loff_t from, loff_t to)
 		err = inode_newsize_ok(&ino->vfs, to);
 	if (!err && mode & FALLOC_FL_ZERO_RANGE)
 		err = punch(ino, from, to);
+	/* What is new is zero. */
+	if (!err && extends)
+		err = zero_beyond(ino, to);
 	if (!err)
 		err = itme_pages_make(ino, from >> PAGE_SHIFT, DIV_ROUND_UP(to, PAGE_SIZE));
 	if (!err && extends)
-		err = grow(ino, to);
+		set_size(ino, to);
 	return err;
 }
 
@@ -192,7 +205,6 @@ static ssize_t native_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	struct itme_inode *ino = itme_i(inode);
-	loff_t size;
 	ssize_t ret;
 
 	/* Room may have to be waited for. */
@@ -205,9 +217,8 @@ static ssize_t native_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	ret = file_modified(iocb->ki_filp);
 	if (ret)
 		goto out;
-	size = i_size_read(inode);
-	if (iocb->ki_pos > size)
-		ret = zero_tail(ino, size, iocb->ki_pos);
+	if (iocb->ki_pos > i_size_read(inode))
+		ret = zero_beyond(ino, iocb->ki_pos);
 	if (!ret)
 		ret = generic_perform_write(iocb, from);
 out:

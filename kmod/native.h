@@ -58,6 +58,7 @@ int itme_page_zero(struct itme_inode *ino, loff_t from, loff_t to);
 
 /* range.c */
 int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end);
+void itme_pages_zero(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 
 /* native.c */
 int itme_write_begin(struct file *file, struct address_space *mapping, loff_t pos, unsigned int len,

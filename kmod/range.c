@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DOC: pages of a range come into being, as for fallocate(2)
+ * DOC: pages of a range come into being, as for fallocate(2), or are to read as zeroes
  *
  * A range may be of petabytes, with hardly a page in it, and most of its chunks not even
  * in the table. So holes are counted by chunk or more, and no further than all that there
@@ -179,4 +179,71 @@ int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		unmake_all(ino, first, end);
 	itme_quota_unpromise(ino, max(0L, pages - want.made));
 	return err;
+}
+
+/* Locked. Only what is not zero is written to: its copy may be good still. */
+static void blank(struct folio *folio, pgoff_t first, pgoff_t end)
+{
+	for (pgoff_t index = first; index < end; index++) {
+		struct page *page = folio_file_page(folio, index);
+
+		if (itme_page_poisoned(folio, index) || is_zero(page))
+			continue;
+		clear_highpage(page);
+		folio_mark_dirty(folio);
+	}
+}
+
+static void blank_all(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	struct address_space *mapping = ino->vfs.i_mapping;
+	unsigned long index = first;
+
+	while (index < end && xa_find(&mapping->i_pages, &index, end - 1, XA_PRESENT)) {
+		struct folio *folio = filemap_lock_folio(mapping, index);
+		pgoff_t next;
+
+		if (IS_ERR(folio)) {
+			index++;
+			continue;
+		}
+		next = folio_next_index(folio);
+		blank(folio, index, min(next, end));
+		folio_unlock(folio);
+		folio_put(folio);
+		index = next;
+		cond_resched();
+	}
+}
+
+/**
+ * itme_pages_zero - pages beyond the end of the file are to be those of a hole
+ * @ino: native file, inode lock held, about to grow
+ * @first: page
+ * @end: page after the last
+ *
+ * They may have been allocated, or could not cease, as somebody had pinned them; and who
+ * has pinned one, or has mapped a folio that goes beyond the end, may have written there.
+ */
+void itme_pages_zero(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	for (u32 idx = itme_chunk_of(ino, first); itme_chunk_next(ino, &idx); idx++) {
+		pgoff_t from = max(first, itme_chunk_start(ino, idx));
+		pgoff_t to = min(end, itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
+		long pages;
+		int tier;
+
+		if (from >= end)
+			break;
+		cond_resched();
+		if (itme_pages_none(ino, idx))
+			continue;
+		itme_chunk_take(ino, idx);
+		tier = itme_chunk_at(ino, idx)->tier;
+		blank_all(ino, from, to);
+		itme_stored_zero(ino, from, to);
+		pages = itme_present(ino, idx);
+		itme_chunk_set_pages(ino, idx, pages);
+		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
+	}
 }

@@ -234,13 +234,9 @@ pgoff_t itme_stored_next(struct itme_inode *ino, pgoff_t index, pgoff_t end, boo
 	return end;
 }
 
-/**
- * itme_stored_forget - pages are no more, or have been written anew
- * @ino: native file, the chunks owned by the caller, or being evicted
- * @first: page
- * @end: page after the last
- */
-void itme_stored_forget(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+/* Has @fn see to the pages of each unit that lie in a range. */
+static void change(struct itme_inode *ino, pgoff_t first, pgoff_t end,
+		   void (*fn)(struct itme_stored *s, u32 unit, u16 pages))
 {
 	unsigned long idx = itme_chunk_of(ino, first);
 
@@ -258,8 +254,7 @@ void itme_stored_forget(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 				pgoff_t to = min(at + ITME_UNIT_PAGES, end);
 
 				if (from < to)
-					itme_stored_clear(s, unit, ((1U << (to - from)) - 1)
-							  << (from - at));
+					fn(s, unit, ((1U << (to - from)) - 1) << (from - at));
 			}
 			trim(ino, idx, s);
 		}
@@ -270,6 +265,23 @@ void itme_stored_forget(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		first = max(first, itme_chunk_start(ino, idx));
 		cond_resched();
 	}
+}
+
+/**
+ * itme_stored_forget - pages are no more, or have been written anew
+ * @ino: native file, the chunks owned by the caller, or being evicted
+ * @first: page
+ * @end: page after the last
+ */
+void itme_stored_forget(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	change(ino, first, end, itme_stored_clear);
+}
+
+/* As itme_stored_forget(), but what has a copy has one still: of zeroes, in no place. */
+void itme_stored_zero(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	change(ino, first, end, itme_stored_blank);
 }
 
 /*

@@ -28,6 +28,7 @@ bool itme_stored(struct itme_inode *ino, pgoff_t index);
 pgoff_t itme_stored_next(struct itme_inode *ino, pgoff_t index, pgoff_t end, bool stored);
 void itme_stored_read(struct itme_inode *ino, struct itme_read *read);
 void itme_stored_forget(struct itme_inode *ino, pgoff_t first, pgoff_t end);
+void itme_stored_zero(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 struct itme_stored *itme_stored_add(struct itme_inode *ino, u32 idx);
 int itme_stored_add_crc(struct itme_inode *ino, struct itme_stored *s);
 void itme_stored_trim(struct itme_inode *ino, u32 idx);

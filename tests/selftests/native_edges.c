@@ -271,6 +271,91 @@ TEST_F(native_edges, pinned_holes)
 	EXPECT_TRUE(POLL(!tier_pinned(DRAM), 10));
 }
 
+/*
+ * What is written beyond the end does not come to light when the file grows: by a mapping
+ * of a large folio, where that is mapped as a whole, or by who has pinned what has ceased.
+ */
+TEST_F(native_edges, written_beyond_the_end)
+{
+	struct io_uring_params params = {};
+	struct io_uring_sqe *sqe;
+	uint32_t *sq, tail;
+	struct iovec iov;
+	int fd, in, ring;
+	char *p, *q;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	in = lower(CHUNK, 3);
+	ASSERT_LE(0, in);
+	ASSERT_EQ(0, fallocate(fd, 0, 0, CHUNK));
+	p = mmap(NULL, 2 * CHUNK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	p = (char *)(((uintptr_t)p + CHUNK - 1) & ~(CHUNK - 1));
+	p = mmap(p, CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	memset(p, 'x', CHUNK);
+	ring = syscall(SYS_io_uring_setup, 4, &params);
+	if (ring < 0)
+		SKIP(return, "no io_uring");
+	sq = mmap(NULL, params.sq_off.array + params.sq_entries * 4, PROT_READ | PROT_WRITE,
+		  MAP_SHARED, ring, IORING_OFF_SQ_RING);
+	sqe = mmap(NULL, params.sq_entries * sizeof(*sqe), PROT_READ | PROT_WRITE, MAP_SHARED,
+		   ring, IORING_OFF_SQES);
+	ASSERT_NE(MAP_FAILED, sq);
+	ASSERT_NE(MAP_FAILED, sqe);
+	iov = (struct iovec){ p, CHUNK };
+	ASSERT_EQ(0, syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &iov, 1))
+		TH_LOG("%s", strerror(errno));
+	/* the pages stay, as they are pinned */
+	ASSERT_EQ(0, ftruncate(fd, 10 * PAGE));
+	*sqe = (struct io_uring_sqe){
+		.opcode = IORING_OP_READ_FIXED,
+		.fd = in,
+		.addr = (uintptr_t)p,
+		.len = CHUNK,
+	};
+	tail = sq[params.sq_off.tail / 4];
+	sq[params.sq_off.array / 4 + (tail & (params.sq_entries - 1))] = 0;
+	__atomic_store_n(&sq[params.sq_off.tail / 4], tail + 1, __ATOMIC_RELEASE);
+	ASSERT_EQ(1, syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0));
+	EXPECT_EQ(0, check_read(fd, 0, 10 * PAGE, 3));
+	q = malloc(CHUNK);
+	ASSERT_EQ(0, ftruncate(fd, CHUNK));
+	ASSERT_EQ((ssize_t)CHUNK, pread(fd, q, CHUNK, 0));
+	EXPECT_EQ(0, pattern_check(q, 10 * PAGE, 0, 3));
+	EXPECT_EQ(0, q[10 * PAGE]);
+	EXPECT_EQ(0, memcmp(q + 10 * PAGE, q + 10 * PAGE + 1, CHUNK - 10 * PAGE - 1));
+	close(ring);
+	munmap(sq, params.sq_off.array + params.sq_entries * 4);
+	munmap(sqe, params.sq_entries * sizeof(*sqe));
+	munmap(p, CHUNK);
+
+	/* allocated and beyond the end, in a folio of which a part is mapped */
+	ASSERT_EQ(0, ftruncate(fd, 0));
+	ASSERT_EQ(0, fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, CHUNK));
+	ASSERT_EQ(0, ftruncate(fd, 0));
+	ASSERT_EQ(1, pwrite(fd, "x", 1, 0));
+	ASSERT_EQ(0, fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, CHUNK));
+	p = mmap(p, CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_EQ(0, touch(p));
+	if (!touch(p + 20 * PAGE)) {
+		memset(p + 20 * PAGE, 'x', 2 * PAGE);
+		TH_LOG("mapped beyond the end");
+	}
+	ASSERT_EQ(1, pwrite(fd, "y", 1, 21 * PAGE));
+	ASSERT_EQ(22 * (ssize_t)PAGE - ((ssize_t)PAGE - 1), pread(fd, q, CHUNK, 0));
+	EXPECT_EQ(0, memcmp(q + 1, q + 2, 21 * PAGE - 2));
+	EXPECT_EQ(0, q[1]);
+	EXPECT_EQ('y', q[21 * PAGE]);
+	munmap(p, CHUNK);
+	free(q);
+	close(in);
+	close(fd);
+}
+
 /* petabytes, in no time, and no more than can be; signals are not needed for that */
 TEST_F_TIMEOUT(native_edges, allocate_much, 120)
 {
