@@ -360,6 +360,7 @@ TEST_F(native_edges, written_beyond_the_end)
 TEST_F_TIMEOUT(native_edges, allocate_much, 120)
 {
 	struct itme_residency r;
+	struct itme_wait w;
 	double start;
 	off_t max;
 	int fd;
@@ -382,6 +383,9 @@ TEST_F_TIMEOUT(native_edges, allocate_much, 120)
 	ASSERT_EQ(0, residency(fd, 0, 0, &r, NULL, 0));
 	EXPECT_EQ(2 * PAGE, r.bytes[DRAM]);
 	EXPECT_EQ(max / CHUNK, r.map_len);
+	ASSERT_EQ(0, wait_range(fd, 0, 0, -1, &w));
+	EXPECT_EQ(2 * PAGE, w.done);
+	EXPECT_EQ(0, w.missing);
 	EXPECT_GT(10, now() - start);
 	close(fd);
 }
