@@ -374,11 +374,15 @@ static void itme_free_folio(struct folio *folio)
 
 /*
  * Memory has failed, folio locked and unmapped. What is dirty is nowhere else: it stays,
- * and whoever uses it gets an error, rather than zeroes or what was there before.
+ * and whoever uses it gets an error, rather than zeroes or what was there before. What is
+ * being stored is clean already, and has no copy yet, see settle() in store.c.
  */
 static int native_error_remove_folio(struct address_space *mapping, struct folio *folio)
 {
-	if (folio_test_dirty(folio))
+	struct itme_inode *ino = itme_of(mapping);
+
+	if (folio_test_dirty(folio) ||
+	    itme_in_transit(itme_chunk_peek(ino, itme_chunk_of(ino, folio->index)).state))
 		return -EIO;
 	return generic_error_remove_folio(mapping, folio);
 }

@@ -102,13 +102,23 @@ void itme_fill_exit(void)
 	kmem_cache_destroy(fill_cache);
 }
 
+/* It comes to rest as what it is now: also a fill that fails leaves what was there. */
+static void end_chunk(struct itme_inode *ino, u32 idx, int err)
+{
+	long pages = ino->native || err ? itme_present(ino, idx) : 1;
+
+	/* Of a native file there may have been nothing to read. */
+	if (ino->native)
+		itme_chunk_set_pages(ino, idx, pages);
+	itme_chunk_end_fill(ino, idx, pages, err);
+}
+
 /* The last reference on the inode may be ours, then it is evicted here. */
 static void fill_end(struct fill *fill, int err)
 {
 	struct itme_inode *ino = fill->ino;
 	struct itme_fs *fs = ino->fs;
 	u32 idx = fill->idx;
-	long pages = ino->native || err ? itme_present(ino, idx) : 1;
 
 	trace_itme_fill(ino, idx, fill->tier, fill->demand, err ?: (long)fill->bytes,
 			ktime_get_ns() - fill->started);
@@ -120,10 +130,7 @@ static void fill_end(struct fill *fill, int err)
 		atomic_dec(&fs->prefetches);
 	else if (!fill->bytes)
 		itme_triggers_read(fs);
-	/* Of a native file there may have been nothing to read. */
-	if (ino->native)
-		itme_chunk_set_pages(ino, idx, pages);
-	itme_chunk_end_fill(ino, idx, pages, err);
+	end_chunk(ino, idx, err);
 	mempool_free(fill, fill_pool);
 	iput(&ino->vfs);
 	itme_fs_put(fs);
@@ -670,7 +677,7 @@ struct fill *itme_fill_begin(struct itme_inode *ino, u32 idx, bool demand, int t
 			itme_fs_put(fs);
 	}
 	if (!fill) {
-		itme_chunk_end_fill(ino, idx, false, -EAGAIN);
+		end_chunk(ino, idx, -EAGAIN);
 		return NULL;
 	}
 	if (!demand)

@@ -196,8 +196,12 @@ static int do_residency(struct file *file, void *p)
 	memset(res->bytes, 0, sizeof(res->bytes));
 	res->large = 0;
 	for (u32 idx = first; idx < last; idx++) {
-		u8 byte = itme_query_chunk(ino, idx, res);
+		u8 byte;
 
+		/* Nobody wants to know of each hole: to where there may be something. */
+		if (idx - first >= room && (!itme_chunk_next(ino, &idx) || idx >= last))
+			break;
+		byte = itme_query_chunk(ino, idx, res);
 		if (idx - first < room && put_user(byte, map + (idx - first)))
 			return -EFAULT;
 		if (fatal_signal_pending(current))

@@ -72,8 +72,14 @@
 #define ITME_CHUNK_MIN_SHIFT	16
 #define ITME_CHUNK_MAX_SHIFT	21
 #define ITME_CHUNK_MAX_PAGES	(1UL << (ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT))
-/* Chunks have numbers of 32 bits. */
-#define ITME_MAX_BYTES		((loff_t)(U32_MAX - 1) << ITME_CHUNK_MAX_SHIFT)
+/* Chunks of a segment of the table of a native file, see table.c. */
+#define ITME_SEG_CHUNKS		120
+/*
+ * Chunks have numbers of 32 bits, and so has the one after the last of any segment: who
+ * goes over them counts one further.
+ */
+#define ITME_MAX_BYTES		((loff_t)rounddown(U32_MAX - 1, ITME_SEG_CHUNKS) << \
+				 ITME_CHUNK_MAX_SHIFT)
 /* Tiers that are memory; ITME_TIER_NVME is not. */
 #define ITME_MEM_TIERS		2
 /* Below this the ring cannot stream. */
@@ -154,6 +160,7 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @inodes: inodes, and names of them beyond the first
  * @inodes_max: most that there may be; those of imports do not fail for it
  * @small: bytes of kernel memory that inodes have for attributes and the like
+ * @tables: likewise, for where the pages of written files are
  * @last_ino: newest inode number
  */
 struct itme_fs {
@@ -207,6 +214,7 @@ struct itme_fs {
 	atomic_long_t inodes;
 	long inodes_max;
 	atomic_long_t small;
+	atomic_long_t tables;
 	atomic64_t last_ino;
 };
 
@@ -229,6 +237,7 @@ struct itme_fs {
  *	empty directory only, under its inode lock
  * @charged: pages that it has, under fs->quota_lock
  * @promised: those that it may still have for sure, under fs->quota_lock
+ * @tables: pages of @segs that count as pages of the file, under fs->quota_lock
  * @small: its part of fs->small, under the inode lock
  * @attrs: extended attributes, see xattr.c
  * @planned: plans that name it; written under fs->lock
@@ -265,6 +274,7 @@ struct itme_inode {
 	struct itme_quota *quota;
 	long charged;
 	long promised;
+	long tables;
 	long small;
 	struct list_head attrs;
 	struct itme_streams streams;
@@ -287,9 +297,6 @@ static inline struct itme_fs *itme_sb(struct super_block *sb)
 {
 	return sb->s_fs_info;
 }
-
-/* Chunks of a segment of the table of a native file, see table.c. */
-#define ITME_SEG_CHUNKS		120
 
 extern struct itme_chunk itme_no_chunk;
 struct itme_chunk *itme_chunk_find(const struct itme_inode *ino, u32 idx);
@@ -352,7 +359,17 @@ static inline bool itme_linked(const struct itme_inode *ino)
  */
 static inline bool itme_folio_unused(struct folio *folio)
 {
-	return folio_ref_count(folio) <= folio_nr_pages(folio) + folio_mapcount(folio) + 1;
+	int refs = folio_ref_count(folio);
+
+	/*
+	 * Who unmaps it gives up the mapping, tells whether it was dirty, then drops the
+	 * reference of the mapping. Were the mappings counted first, one that goes in between
+	 * would make up for a reference of somebody else. And whoever asks for dirty after
+	 * this is told by those whose reference was not seen any more. Pairs with the
+	 * atomic_dec_and_test() of folio_put().
+	 */
+	smp_rmb();
+	return refs <= folio_nr_pages(folio) + folio_mapcount(folio) + 1;
 }
 
 /* super.c */

@@ -90,9 +90,7 @@ long itme_present(struct itme_inode *ino, u32 idx)
 
 static bool is_bad(struct folio *folio)
 {
-	return folio_test_dirty(folio) &&
-	       (folio_test_hwpoison(folio) ||
-		(folio_test_large(folio) && folio_test_has_hwpoisoned(folio)));
+	return folio_test_dirty(folio) && itme_folio_poisoned(folio);
 }
 
 /**

@@ -37,10 +37,20 @@ static int zero_tail(struct itme_inode *ino, loff_t from, loff_t to)
 	return itme_page_zero(ino, from, min_t(loff_t, to, round_up(from, PAGE_SIZE)));
 }
 
+/* And so with pages beyond it, up to where the file is about to grow to. */
+static int zero_beyond(struct itme_inode *ino, loff_t to)
+{
+	loff_t size = i_size_read(&ino->vfs);
+	int err = zero_tail(ino, size, to);
+
+	if (!err)
+		itme_pages_zero(ino, DIV_ROUND_UP(size, PAGE_SIZE), DIV_ROUND_UP(to, PAGE_SIZE));
+	return err;
+}
+
 static int grow(struct itme_inode *ino, loff_t size)
 {
-	loff_t old = i_size_read(&ino->vfs);
-	int err = zero_tail(ino, old, size);
+	int err = zero_beyond(ino, size);
 
 	if (!err)
 		set_size(ino, size);
@@ -106,10 +116,13 @@ static int allocate(struct itme_inode *ino, int mode, loff_t from, loff_t to)
 		err = inode_newsize_ok(&ino->vfs, to);
 	if (!err && mode & FALLOC_FL_ZERO_RANGE)
 		err = punch(ino, from, to);
+	/* What is new is zero. */
+	if (!err && extends)
+		err = zero_beyond(ino, to);
 	if (!err)
 		err = itme_pages_make(ino, from >> PAGE_SHIFT, DIV_ROUND_UP(to, PAGE_SIZE));
 	if (!err && extends)
-		err = grow(ino, to);
+		set_size(ino, to);
 	return err;
 }
 
@@ -131,7 +144,10 @@ static long native_fallocate(struct file *file, int mode, loff_t from, loff_t le
 	return err;
 }
 
-/* The page of a write, locked; not mapped over its old content if that has gone bad. */
+/*
+ * The page of a write, locked; not mapped over its old content if that has gone bad.
+ * @fsdata: whether it is new
+ */
 int itme_write_begin(struct file *file, struct address_space *mapping, loff_t pos, unsigned int len,
 		     struct folio **folio, void **fsdata)
 {
@@ -161,6 +177,7 @@ int itme_write_begin(struct file *file, struct address_space *mapping, loff_t po
 			return -EIO;
 		}
 		itme_touch(ino, index, index + 1, file && file->f_mode & FMODE_RANDOM);
+		*fsdata = (void *)want.made;
 		return 0;
 	}
 }
@@ -169,12 +186,18 @@ int itme_write_end(struct file *file, struct address_space *mapping, loff_t pos,
 		   unsigned int copied, struct folio *folio, void *fsdata)
 {
 	struct itme_inode *ino = itme_of(mapping);
+	pgoff_t next = folio_next_index(folio);
+	pgoff_t end;
 
-	if (pos + copied > i_size_read(&ino->vfs))
+	if (copied && pos + copied > i_size_read(&ino->vfs))
 		set_size(ino, pos + copied);
 	folio_mark_dirty(folio);
 	folio_unlock(folio);
 	folio_put(folio);
+	/* Made for what did not come. */
+	end = DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE);
+	if (copied < len && fsdata && next > end)
+		itme_pages_remove(ino, max(end, (pgoff_t)(pos >> PAGE_SHIFT)), next);
 	return copied;
 }
 
@@ -182,7 +205,6 @@ static ssize_t native_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	struct itme_inode *ino = itme_i(inode);
-	loff_t size;
 	ssize_t ret;
 
 	/* Room may have to be waited for. */
@@ -195,9 +217,8 @@ static ssize_t native_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	ret = file_modified(iocb->ki_filp);
 	if (ret)
 		goto out;
-	size = i_size_read(inode);
-	if (iocb->ki_pos > size)
-		ret = zero_tail(ino, size, iocb->ki_pos);
+	if (iocb->ki_pos > i_size_read(inode))
+		ret = zero_beyond(ino, iocb->ki_pos);
 	if (!ret)
 		ret = generic_perform_write(iocb, from);
 out:
@@ -258,6 +279,11 @@ static ssize_t read_some(struct kiocb *iocb, struct iov_iter *to, u32 *touched)
 		n = min_t(loff_t, n, ((loff_t)end << PAGE_SHIFT) - iocb->ki_pos);
 		return n <= 0 ? 0 : iov_iter_zero(n, to) ?: -EFAULT;
 	}
+	/* It has shrunk meanwhile: the end of the file. */
+	if (n <= 0) {
+		folio_put(folio);
+		return 0;
+	}
 	if (idx != *touched)
 		itme_touch(ino, index, index + 1, iocb->ki_filp->f_mode & FMODE_RANDOM);
 	*touched = idx;
@@ -268,7 +294,7 @@ static ssize_t read_some(struct kiocb *iocb, struct iov_iter *to, u32 *touched)
 		n = min_t(loff_t, n, PAGE_SIZE - offset_in_page(offset));
 	if (itme_page_poisoned(folio, index))
 		n = -EIO;
-	else if (n > 0)
+	else
 		n = copy_folio_to_iter(folio, offset, n, to) ?: -EFAULT;
 	folio_put(folio);
 	return n;

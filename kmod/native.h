@@ -52,9 +52,13 @@ bool itme_page_remove(struct itme_inode *ino, struct folio *folio);
 void itme_page_put_back(struct itme_inode *ino, struct folio *folio, pgoff_t index, bool dirty);
 long itme_pages_stored(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 bool itme_pages_drop(struct itme_inode *ino, pgoff_t first, pgoff_t end);
-int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end);
+bool itme_pages_none(struct itme_inode *ino, u32 idx);
 void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 int itme_page_zero(struct itme_inode *ino, loff_t from, loff_t to);
+
+/* range.c */
+int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end);
+void itme_pages_zero(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 
 /* native.c */
 int itme_write_begin(struct file *file, struct address_space *mapping, loff_t pos, unsigned int len,
@@ -64,14 +68,22 @@ int itme_write_end(struct file *file, struct address_space *mapping, loff_t pos,
 
 /*
  * When the kernel splits a folio, it drops what is beyond the end of the file, and does not
- * tell whose it was. So it may not split one that goes beyond it. If it has begun before
- * the file has shrunk, it has the folio locked; truncate locks all of them before it
- * lets the kernel see the new end.
+ * tell whose it was. So it may not split one that goes beyond it: beyond what the kernel
+ * sees, which is the size of the host. If it has begun before the file has shrunk, it has
+ * the folio locked; truncate locks all of them before it lets the kernel see the new end.
  */
 static inline bool itme_beyond_end(struct itme_inode *ino, struct folio *folio)
 {
 	return ino->native && folio_test_large(folio) &&
-	       folio_next_index(folio) > DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE);
+	       folio_next_index(folio) >
+	       DIV_ROUND_UP(i_size_read(ino->vfs.i_mapping->host), PAGE_SIZE);
+}
+
+/* Has some of its memory gone bad? */
+static inline bool itme_folio_poisoned(struct folio *folio)
+{
+	return folio_test_hwpoison(folio) ||
+	       (folio_test_large(folio) && folio_test_has_hwpoisoned(folio));
 }
 
 /* Has the memory of a page gone bad? What was written to it is lost. */

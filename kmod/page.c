@@ -516,6 +516,20 @@ static void remove_in_cache(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 	}
 }
 
+/* Nothing of it, and nobody about to make any: most of the chunks of a sparse file. */
+bool itme_pages_none(struct itme_inode *ino, u32 idx)
+{
+	pgoff_t first = itme_chunk_start(ino, idx);
+	pgoff_t end = first + itme_chunk_pages(ino, idx);
+	bool none;
+
+	spin_lock(&ino->fs->lock);
+	none = itme_chunk_at(ino, idx)->state == ITME_ABSENT &&
+	       next_page(ino, first, end) >= end;
+	spin_unlock(&ino->fs->lock);
+	return none;
+}
+
 /**
  * itme_pages_remove - pages cease
  * @ino: native file, inode lock held
@@ -534,6 +548,9 @@ void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 
 		if (from >= end)
 			break;
+		cond_resched();
+		if (itme_pages_none(ino, idx))
+			continue;
 		itme_chunk_take(ino, idx);
 		tier = itme_chunk_at(ino, idx)->tier;
 		pages = count_pages(ino, from, to);
@@ -545,7 +562,6 @@ void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		pages = itme_present(ino, idx);
 		itme_chunk_set_pages(ino, idx, pages);
 		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
-		cond_resched();
 	}
 }
 
@@ -612,79 +628,4 @@ int itme_page_zero(struct itme_inode *ino, loff_t from, loff_t to)
 		return what;
 	}
 	return 0;
-}
-
-/* Holes of [first, end), or -EINTR. */
-static long count_holes(struct itme_inode *ino, pgoff_t first, pgoff_t end)
-{
-	long pages = 0;
-
-	while (first < end) {
-		pgoff_t next;
-		int what = itme_page_wait(ino, first, &next);
-
-		if (what < 0 || fatal_signal_pending(current))
-			return -EINTR;
-		if (what == ITME_PAGE_HOLE) {
-			next = min(next, end);
-			pages += next - first;
-			first = next;
-		} else {
-			first++;
-		}
-		cond_resched();
-	}
-	return pages;
-}
-
-/**
- * itme_pages_make - all pages of a range come into being, as zeroes
- * @ino: native file, inode lock held
- * @first: page
- * @end: page after the last
- *
- * What is missing is promised first, so that this fails at once or, but for signals and
- * failing memory, not at all.
- *
- * Return: 0, -ENOSPC, -ENOMEM, -EINTR
- */
-int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end)
-{
-	struct itme_want want = {
-		.start = first,
-		.limit = end,
-		.order = ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT,
-	};
-	long pages = count_holes(ino, first, end);
-	int err = 0;
-
-	if (pages <= 0)
-		return pages;
-	err = itme_quota_promise(ino, pages);
-	if (err)
-		return err;
-	while (!err && first < end) {
-		struct folio *folio;
-		pgoff_t next;
-		int what = itme_page_wait(ino, first, &next);
-
-		if (what != ITME_PAGE_HOLE) {
-			err = what < 0 ? what : 0;
-			first++;
-			continue;
-		}
-		err = itme_page_lock(ino, first, &want, &folio);
-		if (!err) {
-			first = folio_next_index(folio);
-			folio_unlock(folio);
-			folio_put(folio);
-		} else if (err == -EAGAIN) {
-			err = itme_chunk_wait(ino, itme_chunk_of(ino, first));
-		}
-		if (fatal_signal_pending(current))
-			err = -EINTR;
-		cond_resched();
-	}
-	itme_quota_unpromise(ino, max(0L, pages - want.made));
-	return err;
 }

@@ -517,7 +517,8 @@ int itme_wait(struct itme_inode *ino, struct itme_wait *arg)
 	last = (min(stop, size) - 1) >> ino->chunk_shift;
 	arg->done = 0;
 	arg->missing = 0;
-	for (u32 idx = arg->offset >> ino->chunk_shift; idx <= last; idx++) {
+	for (u32 idx = arg->offset >> ino->chunk_shift; itme_chunk_next(ino, &idx) && idx <= last;
+	     idx++) {
 		u64 bytes = itme_chunk_bytes(ino, idx);
 		ktime_t left = end == KTIME_MAX ? end : ktime_sub(end, ktime_get());
 

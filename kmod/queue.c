@@ -32,10 +32,15 @@ struct itme_queue *itme_queue_of(struct itme_fs *fs, const struct itme_chunk *c)
 	return c->flags & ITME_C_UNTOUCHED ? &q->ring : &q->used;
 }
 
-/* What a chunk counts for. That of a native file has what is in memory of it. */
+/*
+ * What a chunk counts for. That of a native file has what is in memory of it; if it is
+ * pinned, all that may come to it, which will be pinned, too.
+ */
 static long queue_pages(struct itme_inode *ino, struct itme_chunk *c)
 {
-	return ino->native ? *itme_chunk_count(c) : itme_chunk_pages(ino, itme_chunk_idx(ino, c));
+	if (ino->native && !(c->flags & ITME_C_PINNED))
+		return *itme_chunk_count(c);
+	return itme_chunk_pages(ino, itme_chunk_idx(ino, c));
 }
 
 void itme_queue_add(struct itme_inode *ino, struct itme_chunk *c)
@@ -98,7 +103,7 @@ bool itme_chunk_fits_main(struct itme_inode *ino, u32 idx)
 void itme_queue_change_tier(struct itme_inode *ino, struct itme_chunk *c, int tier)
 {
 	long max = itme_policy_stay_max(tier, atomic_long_read(&itme_tiers[tier].budget));
-	long pages = queue_pages(ino, c);
+	long pages = itme_chunk_pages(ino, itme_chunk_idx(ino, c));
 
 	itme_queue_del(ino, c);
 	c->tier = tier;
@@ -125,9 +130,7 @@ void itme_chunk_set_pages(struct itme_inode *ino, u32 idx, long pages)
 	u16 *count = itme_chunk_count(c);
 
 	spin_lock(&fs->lock);
-	if (c->flags & ITME_C_PINNED)
-		fs->queues[c->tier].pinned += pages - *count;
-	else if (!list_empty(&c->node))
+	if (!list_empty(&c->node))
 		itme_queue_of(fs, c)->pages += pages - *count;
 	*count = pages;
 	spin_unlock(&fs->lock);
@@ -237,18 +240,19 @@ bool itme_chunk_set_hot(struct itme_inode *ino, u32 idx, int tier)
  *
  * Pinned memory leaves room for the ring.
  *
- * Return: 0, -ENOSPC, or -EAGAIN when the chunk is in transit
+ * Return: 0, -ENOSPC, -ENOMEM, or -EAGAIN when the chunk is in transit
  */
 int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh)
 {
 	struct itme_fs *fs = ino->fs;
 	struct itme_chunk *c;
 	long budget;
-	int err = 0;
+	int err;
 
 	*fresh = false;
-	if (itme_chunk_make(ino, idx))
-		return -ENOMEM;
+	err = itme_chunk_make(ino, idx);
+	if (err)
+		return err;
 	c = itme_chunk_at(ino, idx);
 	spin_lock(&fs->lock);
 	budget = atomic_long_read(&itme_tiers[tier].budget);

@@ -23,6 +23,8 @@
 #define SMALL_INODE_MAX		SZ_128K
 /* And all inodes together this much for each inode that there may be. */
 #define SMALL_MEAN		512
+/* Tables of written files take no more than one part in so many of all memory. */
+#define TABLES_PART		4
 
 void itme_quota_init(struct itme_fs *fs)
 {
@@ -186,9 +188,10 @@ void itme_quota_forget(struct itme_inode *ino)
 	if (!ino->quota)
 		return;
 	spin_lock(&ino->fs->quota_lock);
-	add(ino->quota, -ino->charged, -ino->promised);
+	add(ino->quota, -ino->charged - ino->tables, -ino->promised);
 	ino->charged = 0;
 	ino->promised = 0;
+	ino->tables = 0;
 	spin_unlock(&ino->fs->quota_lock);
 	itme_quota_put(ino->quota);
 	ino->quota = NULL;
@@ -318,4 +321,72 @@ void itme_small_uncharge(struct itme_inode *ino, long bytes)
 {
 	ino->small -= bytes;
 	atomic_long_sub(bytes, &ino->fs->small);
+}
+
+/**
+ * itme_table_charge - kernel memory for where the pages of written files are
+ * @fs: file system
+ * @bytes: how much
+ *
+ * It cannot be reclaimed as long as the file is there. Any context.
+ *
+ * Return: false when all files together have too much
+ */
+bool itme_table_charge(struct itme_fs *fs, long bytes)
+{
+	if (atomic_long_add_return(bytes, &fs->tables) >> PAGE_SHIFT <=
+	    totalram_pages() / TABLES_PART)
+		return true;
+	itme_table_uncharge(fs, bytes);
+	return false;
+}
+
+void itme_table_uncharge(struct itme_fs *fs, long bytes)
+{
+	atomic_long_sub(bytes, &fs->tables);
+}
+
+/**
+ * itme_table_charge_page - a page of the table of a file
+ * @ino: file
+ * @first: it has none yet; that one comes with the inode, and those are counted
+ *
+ * Whoever scatters pages over a large file pays for their places with what it may take.
+ * itme_quota_forget() gives that back.
+ *
+ * Return: 0; -ENOSPC: there is no room, and nothing was charged
+ */
+int itme_table_charge_page(struct itme_inode *ino, bool first)
+{
+	struct itme_fs *fs = ino->fs;
+	long capacity = itme_quota_capacity(fs);
+	int err = 0;
+
+	if (!itme_table_charge(fs, PAGE_SIZE))
+		return -ENOSPC;
+	if (first)
+		return 0;
+	spin_lock(&fs->quota_lock);
+	if (has_room(ino->quota, capacity, 1)) {
+		add(ino->quota, 1, 0);
+		ino->tables++;
+	} else {
+		err = -ENOSPC;
+	}
+	spin_unlock(&fs->quota_lock);
+	if (err)
+		itme_table_uncharge(fs, PAGE_SIZE);
+	return err;
+}
+
+/* It was not needed after all, or could not be had. */
+void itme_table_uncharge_page(struct itme_inode *ino, bool first)
+{
+	itme_table_uncharge(ino->fs, PAGE_SIZE);
+	if (first)
+		return;
+	spin_lock(&ino->fs->quota_lock);
+	add(ino->quota, -1, 0);
+	ino->tables--;
+	spin_unlock(&ino->fs->quota_lock);
 }

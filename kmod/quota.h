@@ -50,4 +50,10 @@ void itme_inode_uncharge(struct itme_fs *fs);
 int itme_small_charge(struct itme_inode *ino, long bytes);
 void itme_small_uncharge(struct itme_inode *ino, long bytes);
 
+/* What the pages of written files take of it: where they are. */
+bool itme_table_charge(struct itme_fs *fs, long bytes);
+void itme_table_uncharge(struct itme_fs *fs, long bytes);
+int itme_table_charge_page(struct itme_inode *ino, bool first);
+void itme_table_uncharge_page(struct itme_inode *ino, bool first);
+
 #endif /* ITME_QUOTA_H */

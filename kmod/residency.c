@@ -230,6 +230,9 @@ void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err
 		c->flags |= ITME_C_EIO;
 	if (!resident && !(c->flags & ITME_C_PINNED))
 		itme_queue_del(ino, c);
+	/* It has been found to be there, and no place was sought: it could never leave. */
+	if (resident && !(c->flags & ITME_C_PINNED) && list_empty(&c->node))
+		itme_queue_add(ino, c);
 	/* Nobody has used it: what the next fill has to see is the use before. */
 	if (!resident) {
 		WRITE_ONCE(c->stamp, c->interval ? c->stamp - c->interval : 0);
@@ -625,13 +628,14 @@ struct itme_chunk itme_chunk_peek(struct itme_inode *ino, u32 idx)
 void itme_chunks_forget(struct itme_inode *ino)
 {
 	struct itme_fs *fs = ino->fs;
+	u32 n = 0;
 
 	spin_lock(&fs->lock);
 	xa_erase(&fs->objects, ino->id);
 	for (u32 i = 0; itme_chunk_next(ino, &i); i++) {
 		itme_queue_del(ino, itme_chunk_at(ino, i));
-		/* Millions of chunks: let others have the lock now and then. */
-		if (!(i % 1024) && spin_is_contended(&fs->lock)) {
+		/* Millions of chunks: let others have the lock, and the CPU. */
+		if (!(++n % 1024)) {
 			spin_unlock(&fs->lock);
 			cond_resched();
 			spin_lock(&fs->lock);

@@ -21,6 +21,7 @@
 
 #include "area.h"
 #include "itme.h"
+#include "native.h"
 #include "stored.h"
 #include "swap.h"
 #include "writeout.h"
@@ -98,8 +99,7 @@ static int take(struct store *st, struct folio *folio)
 	unmap(folio);
 	if (!folio_test_dirty(folio))
 		return 0;
-	if (!itme_folio_unused(folio) || folio_test_hwpoison(folio) ||
-	    folio_test_has_hwpoisoned(folio))
+	if (!itme_folio_unused(folio) || itme_folio_poisoned(folio))
 		return -EBUSY;
 	folio_test_clear_dirty(folio);
 	folio_get(folio);
@@ -194,10 +194,9 @@ static bool needs_place(const struct store *st, u32 unit)
 
 static int check_record(struct store *st, struct itme_stored *s, u32 place)
 {
-	if (s->crc || !st->ino->fs->areas.area[itme_place_area(place)]->check)
+	if (!st->ino->fs->areas.area[itme_place_area(place)]->check)
 		return 0;
-	s->crc = kmalloc_array(s->nr * ITME_UNIT_PAGES, sizeof(*s->crc), GFP_NOIO | __GFP_NOWARN);
-	return s->crc ? 0 : -ENOMEM;
+	return itme_stored_add_crc(st->ino, s);
 }
 
 /* Each unit has a place then, as many as can be had side by side. */
@@ -313,21 +312,22 @@ static int write_all(struct store *st)
 	return err;
 }
 
-/* A copy of a folio counts if nobody has written to it; else it is newer, and dirty. */
+/*
+ * A copy of a folio counts if nobody has written to it, nor its memory has failed; else
+ * it is newer, or as bad, and dirty. Nobody has taken it: the chunk is ours.
+ */
 static bool settle(struct store *st, struct folio *folio, bool written)
 {
-	bool same = written;
+	bool same;
 
 	if (!st->stable)
 		folio_lock(folio);
-	/* Taken away by a memory failure: what has been written is all that there is. */
-	if (folio->mapping == st->ino->vfs.i_mapping) {
-		unmap(folio);
-		/* Our reference is the one more that is allowed. */
-		same = written && !folio_test_dirty(folio) && itme_folio_unused(folio);
-		if (!same)
-			folio_mark_dirty(folio);
-	}
+	unmap(folio);
+	/* Our reference is the one more that is allowed. Who lets go has told before. */
+	same = written && itme_folio_unused(folio) && !folio_test_dirty(folio) &&
+	       !itme_folio_poisoned(folio);
+	if (!same)
+		folio_mark_dirty(folio);
 	if (same) {
 		u32 first = folio->index - st->start;
 

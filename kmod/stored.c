@@ -62,6 +62,13 @@ void itme_stored_clear(struct itme_stored *s, u32 unit, u16 pages)
 	}
 }
 
+/* These pages of a unit, where they are stored, are zero from now on. */
+void itme_stored_blank(struct itme_stored *s, u32 unit, u16 pages)
+{
+	for (; s; s = s->older)
+		s->slot[unit].zero |= s->slot[unit].there & pages;
+}
+
 /* Is nothing stored, and no place taken? */
 bool itme_stored_none(const struct itme_stored *s)
 {

@@ -66,6 +66,7 @@ u16 itme_stored_there(const struct itme_stored *s, u32 unit);
 const struct itme_stored *itme_stored_at(const struct itme_stored *s, u32 page);
 u32 itme_stored_seek(const struct itme_stored *s, u32 page, u32 end, bool stored);
 void itme_stored_clear(struct itme_stored *s, u32 unit, u16 pages);
+void itme_stored_blank(struct itme_stored *s, u32 unit, u16 pages);
 bool itme_stored_none(const struct itme_stored *s);
 
 /* Are some of the pages of a unit in the place that it has here? */

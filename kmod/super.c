@@ -568,6 +568,7 @@ static void itme_kill_sb(struct super_block *sb)
 		stop(fs);
 	itme_kill_tree(sb);
 	itme_areas_stop(&fs->areas);
+	WARN_ON_ONCE(atomic_long_read(&fs->tables));
 	free_fs(fs);
 }
 

@@ -14,6 +14,7 @@
 
 #include "area.h"
 #include "itme.h"
+#include "quota.h"
 #include "stored.h"
 #include "swap.h"
 
@@ -88,22 +89,53 @@ static u32 chunk_pages(const struct itme_inode *ino)
 struct itme_stored *itme_stored_add(struct itme_inode *ino, u32 idx)
 {
 	u32 nr = chunk_pages(ino) / ITME_UNIT_PAGES;
-	struct itme_stored *s = kzalloc(struct_size(s, slot, nr), GFP_NOIO | __GFP_NOWARN);
+	struct itme_stored *s;
 
-	if (!s)
+	if (!itme_table_charge(ino->fs, struct_size(s, slot, nr)))
 		return NULL;
+	s = kzalloc(struct_size(s, slot, nr), GFP_NOIO | __GFP_NOWARN);
+	if (!s)
+		goto uncharge;
 	s->nr = nr;
 	s->older = xa_load(&ino->stored, idx);
 	/* Whole already, for who looks under fs->lock. */
 	if (xa_is_err(xa_store(&ino->stored, idx, s, GFP_NOIO | __GFP_NOWARN))) {
 		kfree(s);
-		return NULL;
+		goto uncharge;
 	}
 	return s;
+uncharge:
+	itme_table_uncharge(ino->fs, struct_size(s, slot, nr));
+	return NULL;
 }
 
-static void free_record(struct itme_stored *s)
+static size_t crc_bytes(const struct itme_stored *s)
 {
+	return (size_t)s->nr * ITME_UNIT_PAGES * sizeof(*s->crc);
+}
+
+/**
+ * itme_stored_add_crc - have room for the checksums of a record
+ * @ino: native file
+ * @s: record, its chunk owned by the caller
+ *
+ * Return: 0 or -ENOMEM
+ */
+int itme_stored_add_crc(struct itme_inode *ino, struct itme_stored *s)
+{
+	if (s->crc)
+		return 0;
+	if (!itme_table_charge(ino->fs, crc_bytes(s)))
+		return -ENOMEM;
+	s->crc = kmalloc(crc_bytes(s), GFP_NOIO | __GFP_NOWARN);
+	if (!s->crc)
+		itme_table_uncharge(ino->fs, crc_bytes(s));
+	return s->crc ? 0 : -ENOMEM;
+}
+
+static void free_record(struct itme_inode *ino, struct itme_stored *s)
+{
+	itme_table_uncharge(ino->fs, struct_size(s, slot, s->nr) + (s->crc ? crc_bytes(s) : 0));
 	kfree(s->crc);
 	kfree(s);
 }
@@ -132,7 +164,7 @@ static void trim(struct itme_inode *ino, u32 idx, struct itme_stored *s)
 		r->older = NULL;
 		if (itme_stored_none(r)) {
 			*link = rest;
-			free_record(r);
+			free_record(ino, r);
 		} else {
 			r->older = rest;
 			link = &r->older;
@@ -140,7 +172,7 @@ static void trim(struct itme_inode *ino, u32 idx, struct itme_stored *s)
 	}
 	if (itme_stored_none(s)) {
 		xa_erase(&ino->stored, idx);
-		free_record(s);
+		free_record(ino, s);
 	}
 }
 
@@ -202,13 +234,9 @@ pgoff_t itme_stored_next(struct itme_inode *ino, pgoff_t index, pgoff_t end, boo
 	return end;
 }
 
-/**
- * itme_stored_forget - pages are no more, or have been written anew
- * @ino: native file, the chunks owned by the caller, or being evicted
- * @first: page
- * @end: page after the last
- */
-void itme_stored_forget(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+/* Has @fn see to the pages of each unit that lie in a range. */
+static void change(struct itme_inode *ino, pgoff_t first, pgoff_t end,
+		   void (*fn)(struct itme_stored *s, u32 unit, u16 pages))
 {
 	unsigned long idx = itme_chunk_of(ino, first);
 
@@ -226,8 +254,7 @@ void itme_stored_forget(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 				pgoff_t to = min(at + ITME_UNIT_PAGES, end);
 
 				if (from < to)
-					itme_stored_clear(s, unit, ((1U << (to - from)) - 1)
-							  << (from - at));
+					fn(s, unit, ((1U << (to - from)) - 1) << (from - at));
 			}
 			trim(ino, idx, s);
 		}
@@ -238,6 +265,23 @@ void itme_stored_forget(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		first = max(first, itme_chunk_start(ino, idx));
 		cond_resched();
 	}
+}
+
+/**
+ * itme_stored_forget - pages are no more, or have been written anew
+ * @ino: native file, the chunks owned by the caller, or being evicted
+ * @first: page
+ * @end: page after the last
+ */
+void itme_stored_forget(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	change(ino, first, end, itme_stored_clear);
+}
+
+/* As itme_stored_forget(), but what has a copy has one still: of zeroes, in no place. */
+void itme_stored_zero(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	change(ino, first, end, itme_stored_blank);
 }
 
 /*

@@ -6,11 +6,14 @@
  * grows, and may have holes of any size: its chunks come in segments of a page each,
  * made when a page in them is first made. A segment stays where it is until the inode is
  * evicted, so that pointers to its chunks stand. A chunk without one is a hole.
+ * All but the first one count as pages of the file: somebody who writes a byte here and
+ * there, and punches it again, has to find an end.
  */
 #include <linux/gfp.h>
 #include <linux/xarray.h>
 
 #include "itme.h"
+#include "quota.h"
 
 /**
  * struct segment - chunks of a native file, a page
@@ -64,19 +67,25 @@ u16 *itme_chunk_count(const struct itme_chunk *c)
  * @ino: native file
  * @idx: chunk
  *
- * Return: 0 or -ENOMEM
+ * Return: 0, -ENOSPC or -ENOMEM
  */
 int itme_chunk_make(struct itme_inode *ino, u32 idx)
 {
 	u32 nr = idx / ITME_SEG_CHUNKS;
 	struct segment *seg;
+	bool first;
 	int err;
 
 	if (!ino->native || xa_load(&ino->segs, nr))
 		return 0;
+	first = xa_empty(&ino->segs);
+	err = itme_table_charge_page(ino, first);
+	if (err)
+		return err;
+	err = -ENOMEM;
 	seg = (struct segment *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!seg)
-		return -ENOMEM;
+		goto uncharge;
 	seg->first = nr * ITME_SEG_CHUNKS;
 	for (u32 i = 0; i < ITME_SEG_CHUNKS; i++) {
 		INIT_LIST_HEAD(&seg->chunk[i].node);
@@ -84,8 +93,11 @@ int itme_chunk_make(struct itme_inode *ino, u32 idx)
 	}
 	/* Somebody else may have been faster. */
 	err = xa_insert(&ino->segs, nr, seg, GFP_KERNEL_ACCOUNT);
-	if (err)
-		free_page((unsigned long)seg);
+	if (!err)
+		return 0;
+	free_page((unsigned long)seg);
+uncharge:
+	itme_table_uncharge_page(ino, first);
 	return err == -EBUSY ? 0 : err;
 }
 
@@ -119,7 +131,10 @@ void itme_chunks_free(struct itme_inode *ino)
 	kvfree(ino->chunks);
 	if (!ino->native)
 		return;
-	xa_for_each(&ino->segs, nr, seg)
+	xa_for_each(&ino->segs, nr, seg) {
 		free_page((unsigned long)seg);
+		itme_table_uncharge(ino->fs, PAGE_SIZE);
+		cond_resched();
+	}
 	xa_destroy(&ino->segs);
 }

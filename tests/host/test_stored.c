@@ -88,7 +88,11 @@ static void none(void)
 	set(s->older, 500);
 	CHECK(!itme_stored_none(s));
 	CHECK(itme_stored_there(s, 31) == 1U << 4);
-	s->older->slot[31].zero = 1U << 4;
+	set(s, 501);
+	itme_stored_blank(s, 31, 7U << 3);
+	CHECK(s->older->slot[31].zero == 1U << 4 && s->slot[31].zero == 1U << 5);
+	CHECK(itme_stored_there(s, 31) == 3U << 4);
+	itme_stored_clear(s, 31, 1U << 5);
 	CHECK(!itme_slot_used(&s->older->slot[31]));
 	itme_stored_clear(s, 31, 1U << 4);
 	CHECK(itme_stored_none(s) && !s->older->slot[31].zero);

@@ -120,7 +120,7 @@ struct itme_info {
  *	@itme_info.chunk_max count; the rest is unused. SET drops or demotes down
  *	to a smaller budget before it returns.
  * @used: out, bytes held now, those being filled included
- * @pinned: out, bytes under ITME_ADVICE_PIN
+ * @pinned: out, bytes under ITME_ADVICE_PIN; of a written file, chunks as a whole
  * @busy: out, bytes that could not leave when asked to, as something else
  *	holds them (a GUP pin: O_DIRECT, RDMA, a GPU); as seen at the last try
  * @capacity: out, bytes of memory on the nodes of this tier

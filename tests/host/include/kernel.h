@@ -78,7 +78,6 @@ static inline void spin_unlock(spinlock_t *lock)
 	lock->taken = false;
 }
 
-#define spin_is_contended(lock)	(0)
 #define lockdep_assert_held(lock) assert((lock)->taken)
 #define cond_resched()		((void)0)
 
