@@ -229,6 +229,8 @@ struct itme_fs {
  *	empty directory only, under its inode lock
  * @charged: pages that it has, under fs->quota_lock
  * @promised: those that it may still have for sure, under fs->quota_lock
+ * @units: of swap areas that @charged can take, under fs->quota_lock
+ * @promised_units: those for @promised, under fs->quota_lock
  * @small: its part of fs->small, under the inode lock
  * @attrs: extended attributes, see xattr.c
  * @planned: plans that name it; written under fs->lock
@@ -265,6 +267,8 @@ struct itme_inode {
 	struct itme_quota *quota;
 	long charged;
 	long promised;
+	long units;
+	long promised_units;
 	long small;
 	struct list_head attrs;
 	struct itme_streams streams;

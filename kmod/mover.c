@@ -127,32 +127,10 @@ bool itme_held(struct itme_inode *ino, u32 idx)
 	return used || (mlocked && itme_chunk_may_hold(ino, idx));
 }
 
-/* Is some of it known to be dirty? What is only mapped so is not looked for. */
-static bool is_dirty(struct itme_inode *ino, u32 idx)
-{
-	pgoff_t index = itme_chunk_start(ino, idx);
-	pgoff_t end = index + itme_chunk_pages(ino, idx) - 1;
-	struct folio_batch batch;
-	bool dirty = false;
-
-	folio_batch_init(&batch);
-	while (!dirty && filemap_get_folios(ino->vfs.i_mapping, &index, end, &batch)) {
-		for (unsigned int i = 0; i < folio_batch_count(&batch); i++)
-			dirty |= folio_test_dirty(batch.folios[i]);
-		folio_batch_release(&batch);
-	}
-	return dirty;
-}
-
 /* Return: 0 when what is dirty of it has been stored, see itme_store() */
 static int store(struct itme_inode *ino, u32 idx)
 {
-	if (!ino->native)
-		return 0;
-	/* Do not unmap it for nothing. */
-	if (!itme_can_store(ino->fs) && is_dirty(ino, idx))
-		return -ENOSPC;
-	return itme_store(ino, idx);
+	return ino->native ? itme_store(ino, idx) : 0;
 }
 
 /* How much of a native chunk has stayed. */

@@ -28,13 +28,11 @@ enum itme_page {
  * @start: page from which there may be new ones
  * @limit: page up to which there may be new ones; 0: the end of the file, as it is then
  * @order: how large a new folio may be
- * @made: pages that were made, added up
  */
 struct itme_want {
 	pgoff_t start;
 	pgoff_t limit;
 	unsigned int order;
-	long made;
 };
 
 /* host.c */

@@ -21,6 +21,7 @@
 #include "itme.h"
 #include "native.h"
 #include "quota.h"
+#include "stored.h"
 #include "swap.h"
 #include "trigger.h"
 
@@ -62,6 +63,16 @@ static pgoff_t next_there(struct itme_inode *ino, pgoff_t index, pgoff_t end)
 static pgoff_t next_page(struct itme_inode *ino, pgoff_t index, pgoff_t end)
 {
 	return itme_stored_next(ino, index, next_there(ino, index, end), true);
+}
+
+/* Units of swap areas around [first, end) that have a page. The chunk is owned. */
+static long count_units(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	long units = 0;
+
+	for (pgoff_t at = round_down(first, ITME_UNIT_PAGES); at < end; at += ITME_UNIT_PAGES)
+		units += next_page(ino, at, at + ITME_UNIT_PAGES) < at + ITME_UNIT_PAGES;
+	return units;
 }
 
 /**
@@ -203,11 +214,12 @@ static struct folio *make_folio(struct make *m, pgoff_t index, unsigned int orde
 {
 	struct itme_inode *ino = m->ino;
 	long pages = 1L << order;
+	long units = DIV_ROUND_UP(pages, ITME_UNIT_PAGES) - count_units(ino, index, index + pages);
 	struct folio *folio;
 	int err;
 
 	/* At once, before anything has to leave for it. */
-	err = itme_quota_charge(ino, pages);
+	err = itme_quota_charge(ino, pages, units);
 	if (err)
 		return ERR_PTR(err);
 	folio = get_memory(m, order, patient);
@@ -224,7 +236,7 @@ folio:
 	itme_tier_uncharge(itme_tier_of(folio_nid(folio)), pages);
 	folio_put(folio);
 quota:
-	itme_quota_uncharge(ino, pages);
+	itme_quota_uncharge(ino, pages, units);
 	return ERR_PTR(err);
 }
 
@@ -307,7 +319,6 @@ again:
 			pages = folio_nr_pages(*folio);
 			itme_writeout_kick(ino->fs);
 		}
-		want->made += pages;
 	}
 	if (pages)
 		pages = min_t(long, itme_chunk_pages(ino, idx),
@@ -529,7 +540,7 @@ void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 	for (u32 idx = itme_chunk_of(ino, first); itme_chunk_next(ino, &idx); idx++) {
 		pgoff_t from = max(first, itme_chunk_start(ino, idx));
 		pgoff_t to = min(end, itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
-		long pages;
+		long pages, units;
 		int tier;
 
 		if (from >= end)
@@ -538,9 +549,11 @@ void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		tier = itme_chunk_at(ino, idx)->tier;
 		pages = count_pages(ino, from, to);
 		if (pages) {
+			units = count_units(ino, from, to);
 			remove_in_cache(ino, from, to);
 			itme_stored_forget(ino, from, to);
-			itme_quota_uncharge(ino, pages - count_pages(ino, from, to));
+			itme_quota_uncharge(ino, pages - count_pages(ino, from, to),
+					    units - count_units(ino, from, to));
 		}
 		pages = itme_present(ino, idx);
 		itme_chunk_set_pages(ino, idx, pages);
@@ -614,11 +627,25 @@ int itme_page_zero(struct itme_inode *ino, loff_t from, loff_t to)
 	return 0;
 }
 
-/* Holes of [first, end), or -EINTR. */
-static long count_holes(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+/* Units of swap areas in [first, end); at its ends, those that are in it for a part, or not. */
+static long units_in(pgoff_t first, pgoff_t end, bool first_too, bool last_too)
 {
+	pgoff_t from = first_too ? first / ITME_UNIT_PAGES : DIV_ROUND_UP(first, ITME_UNIT_PAGES);
+	pgoff_t to = last_too ? DIV_ROUND_UP(end, ITME_UNIT_PAGES) : end / ITME_UNIT_PAGES;
+
+	return to > from ? to - from : 0;
+}
+
+/*
+ * Holes of [first, end), or -EINTR. @units is set to those of swap areas that have nothing
+ * else, or may have nothing else beyond the range.
+ */
+static long count_holes(struct itme_inode *ino, pgoff_t first, pgoff_t end, long *units)
+{
+	pgoff_t start = first;
 	long pages = 0;
 
+	*units = 0;
 	while (first < end) {
 		pgoff_t next;
 		int what = itme_page_wait(ino, first, &next);
@@ -628,6 +655,7 @@ static long count_holes(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		if (what == ITME_PAGE_HOLE) {
 			next = min(next, end);
 			pages += next - first;
+			*units += units_in(first, next, first == start, next == end);
 			first = next;
 		} else {
 			first++;
@@ -655,12 +683,13 @@ int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		.limit = end,
 		.order = ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT,
 	};
-	long pages = count_holes(ino, first, end);
+	long units;
+	long pages = count_holes(ino, first, end, &units);
 	int err = 0;
 
 	if (pages <= 0)
 		return pages;
-	err = itme_quota_promise(ino, pages);
+	err = itme_quota_promise(ino, pages, units);
 	if (err)
 		return err;
 	while (!err && first < end) {
@@ -685,6 +714,6 @@ int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 			err = -EINTR;
 		cond_resched();
 	}
-	itme_quota_unpromise(ino, max(0L, pages - want.made));
+	itme_quota_unpromise(ino);
 	return err;
 }

@@ -403,24 +403,34 @@ static int store(struct store *st)
  * @ino: native file
  * @idx: chunk, ITME_BUSY by the caller
  *
- * Return: 0: what is in memory is clean now; -ENOSPC: no area has room; -EBUSY: somebody
+ * Return: 0: what is in memory is clean now; -ENOSPC: no area has room for it; -EBUSY: somebody
  * holds a page, or has written it meanwhile; -EIO: no area is left that can be written;
  * -ENOMEM
  */
 int itme_store(struct itme_inode *ino, u32 idx)
 {
-	struct store *st = mempool_alloc(store_pool, GFP_NOIO);
+	struct itme_areas *areas = &ino->fs->areas;
+	struct store *st;
 	u64 clean;
 	int err;
 
+	/*
+	 * Before all of it is unmapped and looked at: with no record all is dirty, and has
+	 * no place. With one it may be written where it was, however full the areas are.
+	 */
+	if (!xa_load(&ino->stored, idx) && !itme_can_store(ino->fs))
+		return itme_present(ino, idx) ? -ENOSPC : 0;
+	st = mempool_alloc(store_pool, GFP_NOIO);
 	st->ino = ino;
 	st->idx = idx;
 	st->start = itme_chunk_start(ino, idx);
-	st->stable = itme_areas_stable(&ino->fs->areas);
+	st->stable = itme_areas_stable(areas);
 	/* Each time one area fewer is written. */
 	do {
 		err = store(st);
 	} while (err == -EAGAIN && itme_can_store(ino->fs));
+	if (err == -ENOSPC)
+		itme_areas_short(areas);
 	if (!err && !st->nr) {
 		clean = (u64)itme_present(ino, idx) << PAGE_SHIFT;
 		if (xa_load(&ino->stored, idx))
