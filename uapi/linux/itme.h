@@ -437,8 +437,8 @@ struct itme_wait {
 /**
  * struct itme_swap_add - put a swap area to use
  * @fd: in, a block device or a regular file, open for reading and writing, with the
- *	header that mkswap(8) writes. It need not stay open. Until it is removed nobody
- *	else can mount, swapon, write or truncate it.
+ *	header that mkswap(8) writes, in either byte order. It need not stay open. Until it
+ *	is removed nobody else can mount, swapon, write or truncate it.
  * @prio: in, 0 to ITME_SWAP_PRIO_MAX: areas of a higher one are filled first, those of the
  *	same one in turn; -1: below all areas that are there; out, what was taken
  * @flags: in, ITME_SWAP_CHECK
