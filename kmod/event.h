@@ -4,7 +4,8 @@
  *
  * Whoever has something to tell puts it into a ring and goes on; a worker sends it. So
  * no fault waits for a listener. When there are more than the ring holds, or than half of
- * it of written files that come, go or are mapped, those are lost, counted, and the next one that is sent says so. Without a listener there is nothing.
+ * it of written files that come, go or are mapped, those are lost, counted, and the next
+ * one that is sent says so. Without a listener there is nothing.
  */
 #ifndef ITME_EVENT_H
 #define ITME_EVENT_H
