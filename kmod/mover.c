@@ -156,6 +156,9 @@ static bool drop(struct itme_inode *ino, u32 idx, bool force, struct itme_spare 
 		err = store(ino, idx);
 		gone = !err &&
 		       ((spare && itme_spare_take(spare, ino, idx)) || !invalidate(ino, idx));
+		/* No room for all of it: what has been stored leaves. */
+		if (err == -ENOSPC && xa_load(&ino->stored, idx))
+			invalidate(ino, idx);
 	}
 	trace_itme_drop(ino, idx, c.tier, c.flags & ITME_C_UNTOUCHED, gone);
 	if (gone)

@@ -200,7 +200,10 @@ static int check_record(struct store *st, struct itme_stored *s, u32 place)
 	return s->crc ? 0 : -ENOMEM;
 }
 
-/* Each unit has a place then, as many as can be had side by side. */
+/*
+ * Each unit has a place then, as many as can be had side by side; with -ENOSPC, some have
+ * none.
+ */
 static int find_places(struct store *st)
 {
 	struct itme_fs *fs = st->ino->fs;
@@ -357,6 +360,43 @@ static void forget_old(struct store *st)
 	spin_unlock(&st->ino->fs->lock);
 }
 
+static bool has_places(const struct store *st, const struct folio *folio)
+{
+	u32 first = folio->index - st->start;
+	u32 last = first + folio_nr_pages(folio) - 1;
+
+	for (u32 unit = first / ITME_UNIT_PAGES; unit <= last / ITME_UNIT_PAGES; unit++)
+		if (needs_place(st, unit))
+			return false;
+	return true;
+}
+
+/*
+ * Folios without a place for all of their units stay in memory, dirty. Their old copies
+ * are forgotten, so they give back what they had: what is in memory and cannot leave has
+ * no places then, as the quota counts on.
+ */
+static void leave_out(struct store *st)
+{
+	u32 kept = 0;
+
+	for (u32 i = 0; i < st->nr; i++) {
+		struct folio *folio = st->folio[i];
+		u32 first = folio->index - st->start;
+
+		if (has_places(st, folio)) {
+			st->folio[kept++] = folio;
+			continue;
+		}
+		/* Others in these units have no place either, so for them this changes nothing. */
+		for (long n = 0; n < folio_nr_pages(folio); n++)
+			st->zero[(first + n) / ITME_UNIT_PAGES] &=
+				~(1U << (first + n) % ITME_UNIT_PAGES);
+		settle(st, folio, false);
+	}
+	st->nr = kept;
+}
+
 static void count_zero(struct store *st)
 {
 	u64 pages = 0;
@@ -371,6 +411,7 @@ static void count_zero(struct store *st)
 static int store(struct store *st)
 {
 	bool written = false;
+	bool all = true;
 	int err;
 
 	st->nr = 0;
@@ -382,8 +423,15 @@ static int store(struct store *st)
 		look(st);
 		err = find_places(st);
 	}
-	if (!err) {
+	if (!err || err == -ENOSPC)
 		forget_old(st);
+	if (err == -ENOSPC) {
+		/* What has one is stored all the same. */
+		leave_out(st);
+		all = false;
+		err = 0;
+	}
+	if (!err) {
 		err = write_all(st);
 		written = !err;
 		if (err)
@@ -395,7 +443,7 @@ static int store(struct store *st)
 	if (!err)
 		count_zero(st);
 	itme_stored_trim(st->ino, st->idx);
-	return err;
+	return err ?: all ? 0 : -ENOSPC;
 }
 
 /**
@@ -403,9 +451,9 @@ static int store(struct store *st)
  * @ino: native file
  * @idx: chunk, ITME_BUSY by the caller
  *
- * Return: 0: what is in memory is clean now; -ENOSPC: no area has room for it; -EBUSY: somebody
- * holds a page, or has written it meanwhile; -EIO: no area is left that can be written;
- * -ENOMEM
+ * Return: 0: what is in memory is clean now; -ENOSPC: no area has room for all of it, what
+ * there is room for is clean; -EBUSY: somebody holds a page, or has written it meanwhile;
+ * -EIO: no area is left that can be written; -ENOMEM
  */
 int itme_store(struct itme_inode *ino, u32 idx)
 {
