@@ -301,6 +301,7 @@ static int enter(struct itme_areas *areas, struct itme_area *area, s32 prio)
 	spin_lock(&areas->lock);
 	areas->last_id = area->id;
 	areas->area[place] = area;
+	WRITE_ONCE(areas->too_little, 0);
 	spin_unlock(&areas->lock);
 	return 0;
 }
@@ -511,6 +512,15 @@ void itme_areas_room(struct itme_areas *areas, long *free, long *total)
 			  ITME_UNIT_PAGES;
 	}
 	spin_unlock(&areas->lock);
+}
+
+/* A chunk has not found room: no other one shall try before there is more. */
+void itme_areas_short(struct itme_areas *areas)
+{
+	long free, total;
+
+	itme_areas_room(areas, &free, &total);
+	WRITE_ONCE(areas->too_little, min_t(long, free, ITME_AREAS_SLACK));
 }
 
 /* Does any of them want pages that do not change while they are written? */

@@ -29,6 +29,12 @@ struct page;
 /* As many as a place can name. */
 #define ITME_AREAS_MAX		16
 
+/*
+ * A chunk that needs all of its units and finds one less stays in memory. So that much of
+ * the areas, in all, may never be used. In pages.
+ */
+#define ITME_AREAS_SLACK	(ITME_CHUNK_MAX_PAGES - ITME_UNIT_PAGES)
+
 /**
  * struct itme_extent - pages of an area that lie side by side on its device
  * @page: the first, of the area
@@ -88,6 +94,8 @@ struct itme_area {
  * @area: by place; NULL where there is none
  * @turn: where the search for one of several of the same priority begins
  * @last_id: of the newest
+ * @too_little: pages that were free when a chunk did not find room, at most
+ *	ITME_AREAS_SLACK, since an area was added
  */
 struct itme_areas {
 	struct mutex mutex;
@@ -95,6 +103,7 @@ struct itme_areas {
 	struct itme_area *area[ITME_AREAS_MAX];
 	u32 turn;
 	u32 last_id;
+	long too_little;
 };
 
 /* Is new data written there? Without a lock: it is asked again when the write fails. */
@@ -117,6 +126,7 @@ u32 itme_area_take(struct itme_areas *areas, u32 want, u32 *place);
 void itme_area_give(struct itme_areas *areas, u32 place);
 bool itme_areas_stable(struct itme_areas *areas);
 void itme_areas_room(struct itme_areas *areas, long *free, long *total);
+void itme_areas_short(struct itme_areas *areas);
 
 /* area_io.c */
 /**

@@ -34,6 +34,13 @@ static void changed_now(struct inode *inode)
 	inode_set_mtime_to_ts(inode, inode_set_ctime_current(inode));
 }
 
+/* See event.h. What a directory is called is no part of the list. */
+static void objects_changed(struct inode *inode)
+{
+	if (S_ISREG(inode->i_mode) && itme_i(inode)->lower)
+		itme_changed(&itme_objects_changed);
+}
+
 static int set_kind(struct inode *inode, dev_t dev, const char *link)
 {
 	struct itme_inode *ino = itme_i(inode);
@@ -110,10 +117,8 @@ static int make(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentr
 	dget(dentry);
 	d_instantiate(dentry, inode);
 	changed_now(dir);
-	if (S_ISREG(mode)) {
-		itme_changed(&itme_objects_changed);
+	if (S_ISREG(mode))
 		itme_event_object_new(itme_i(inode));
-	}
 	return 0;
 }
 
@@ -153,7 +158,6 @@ static int itme_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file 
 	if (IS_ERR(inode))
 		return finish_open_simple(file, PTR_ERR(inode));
 	d_tmpfile(file, inode);
-	itme_changed(&itme_objects_changed);
 	itme_event_object_new(itme_i(inode));
 	return finish_open_simple(file, 0);
 }
@@ -170,7 +174,7 @@ static int itme_link(struct dentry *old, struct inode *dir, struct dentry *dentr
 		err = itme_inode_charge(itme_sb(dir->i_sb));
 	if (err)
 		return err;
-	itme_changed(&itme_objects_changed);
+	objects_changed(inode);
 	return simple_link(old, dir, dentry);
 }
 
@@ -179,7 +183,7 @@ static void drop_name(struct dentry *dentry)
 {
 	struct inode *inode = d_inode(dentry);
 
-	itme_changed(&itme_objects_changed);
+	objects_changed(inode);
 	if (inode->i_nlink > 1)
 		itme_inode_uncharge(itme_sb(inode->i_sb));
 	else
@@ -205,7 +209,9 @@ static int itme_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct de
 	/* Only that a directory is not empty can stop it now. */
 	if (replaced && !S_ISDIR(replaced->i_mode))
 		drop_name(new);
-	itme_changed(&itme_objects_changed);
+	objects_changed(d_inode(old));
+	if (flags & RENAME_EXCHANGE)
+		objects_changed(d_inode(new));
 	return simple_rename(idmap, old_dir, old, new_dir, new, flags);
 }
 

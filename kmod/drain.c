@@ -138,9 +138,7 @@ static u32 used(struct itme_fs *fs, struct itme_area *area)
 /* Is there room for what it has? What is only in memory counts, too. */
 static bool fits(struct itme_fs *fs, struct itme_area *area)
 {
-	long without = itme_quota_capacity(fs) - (long)used(fs, area) * ITME_UNIT_PAGES;
-
-	return READ_ONCE(fs->quota.used) <= without;
+	return itme_quota_spares(fs, (long)used(fs, area) * ITME_UNIT_PAGES);
 }
 
 static int drain(struct itme_fs *fs, struct itme_area *area)

@@ -8,6 +8,8 @@
 
 /* Events that wait to be sent, and how long the worker waits for more of them. */
 #define RING		512
+/* Of these, about files that anybody may make, as fast as he likes. */
+#define NATIVE		(RING / 2)
 #define GATHER		msecs_to_jiffies(10)
 /* A wait of a drive's normal latency is no news. */
 #define THRESHOLD	(10 * NSEC_PER_MSEC)
@@ -17,8 +19,10 @@
 /**
  * struct event - what has happened
  * @cmd: ITME_CMD_*_NTF; which of the others are sent follows from it
+ * @native: that anybody can have happen, to a written file
  * @object: number of a file
- * @name: of that file, or NULL
+ * @name: of that file, or NULL; not of a written one, which may lie where not everybody
+ *	who listens can look
  * @pid: of a process, in the initial PID namespace
  * @stage: of @plan
  * @plan: number
@@ -29,6 +33,7 @@
  */
 struct event {
 	u8 cmd;
+	bool native;
 	u32 object;
 	u32 plan;
 	u32 stage;
@@ -43,6 +48,8 @@ struct event {
 static struct event ring[RING];
 static u32 ring_head;
 static u32 ring_nr;
+/* Those of them that are @native. */
+static u32 ring_native;
 /* Lost since the mount, and since the last one that went into the ring. */
 static u64 lost_all;
 static u64 lost_now;
@@ -65,8 +72,9 @@ static void tell(struct event *event)
 
 	event->time = ktime_get_ns();
 	spin_lock(&ring_lock);
-	kept = ring_nr < RING;
+	kept = ring_nr < RING && (!event->native || ring_native < NATIVE);
 	if (kept) {
+		ring_native += event->native;
 		event->lost = lost_now;
 		lost_now = 0;
 		ring[(ring_head + ring_nr++) % RING] = *event;
@@ -90,6 +98,7 @@ static bool take(struct event *event)
 		*event = ring[ring_head];
 		ring_head = (ring_head + 1) % RING;
 		ring_nr--;
+		ring_native -= event->native;
 	}
 	spin_unlock(&ring_lock);
 	return there;
@@ -175,12 +184,13 @@ void itme_event_object_new(struct itme_inode *ino)
 {
 	struct event e = {
 		.cmd = ITME_CMD_OBJECT_NEW_NTF,
+		.native = ino->native,
 		.object = ino->id,
 		.value = i_size_read(&ino->vfs),
 	};
 
 	if (listeners()) {
-		e.name = itme_object_name(ino);
+		e.name = ino->native ? NULL : itme_object_name(ino);
 		tell(&e);
 	}
 }
@@ -195,6 +205,7 @@ void itme_event_object_gone(struct itme_inode *ino)
 {
 	struct event e = {
 		.cmd = ITME_CMD_OBJECT_GONE_NTF,
+		.native = ino->native,
 		.object = ino->id,
 	};
 
@@ -210,6 +221,7 @@ void itme_event_object_mapped(struct itme_inode *ino)
 {
 	struct event e = {
 		.cmd = ITME_CMD_OBJECT_MAPPED_NTF,
+		.native = ino->native,
 		.object = ino->id,
 		.pid = task_tgid_nr(current),
 	};

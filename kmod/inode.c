@@ -81,7 +81,8 @@ void itme_inode_evict(struct inode *inode)
 		itme_chunks_forget(ino);
 		if (ino->planned)
 			itme_plans_forget(ino->fs, ino->id);
-		itme_changed(&itme_objects_changed);
+		if (!ino->native)
+			itme_changed(&itme_objects_changed);
 		itme_event_object_gone(ino);
 	}
 	if (ino->lower)
@@ -178,7 +179,8 @@ void itme_object_keep_name(struct itme_inode *ino, struct dentry *dentry)
 {
 	char *buf, *path;
 
-	if (!ino->id)
+	/* Of a written file they are not told. */
+	if (!ino->id || ino->native)
 		return;
 	buf = __getname();
 	if (!buf)

@@ -238,6 +238,8 @@ struct itme_fs {
  * @charged: pages that it has, under fs->quota_lock
  * @promised: those that it may still have for sure, under fs->quota_lock
  * @tables: pages of @segs that count as pages of the file, under fs->quota_lock
+ * @units: of swap areas that @charged can take, under fs->quota_lock
+ * @promised_units: those for @promised, under fs->quota_lock
  * @small: its part of fs->small, under the inode lock
  * @attrs: extended attributes, see xattr.c
  * @planned: plans that name it; written under fs->lock
@@ -275,6 +277,8 @@ struct itme_inode {
 	long charged;
 	long promised;
 	long tables;
+	long units;
+	long promised_units;
 	long small;
 	struct list_head attrs;
 	struct itme_streams streams;

@@ -125,32 +125,10 @@ bool itme_held(struct itme_inode *ino, u32 idx)
 	return used || (mlocked && itme_chunk_may_hold(ino, idx));
 }
 
-/* Is some of it known to be dirty? What is only mapped so is not looked for. */
-static bool is_dirty(struct itme_inode *ino, u32 idx)
-{
-	pgoff_t index = itme_chunk_start(ino, idx);
-	pgoff_t end = index + itme_chunk_pages(ino, idx) - 1;
-	struct folio_batch batch;
-	bool dirty = false;
-
-	folio_batch_init(&batch);
-	while (!dirty && filemap_get_folios(ino->vfs.i_mapping, &index, end, &batch)) {
-		for (unsigned int i = 0; i < folio_batch_count(&batch); i++)
-			dirty |= folio_test_dirty(batch.folios[i]);
-		folio_batch_release(&batch);
-	}
-	return dirty;
-}
-
 /* Return: 0 when what is dirty of it has been stored, see itme_store() */
 static int store(struct itme_inode *ino, u32 idx)
 {
-	if (!ino->native)
-		return 0;
-	/* Do not unmap it for nothing. */
-	if (!itme_can_store(ino->fs) && is_dirty(ino, idx))
-		return -ENOSPC;
-	return itme_store(ino, idx);
+	return ino->native ? itme_store(ino, idx) : 0;
 }
 
 /* How much of a native chunk has stayed. */
@@ -176,6 +154,9 @@ static bool drop(struct itme_inode *ino, u32 idx, bool force, struct itme_spare 
 		err = store(ino, idx);
 		gone = !err &&
 		       ((spare && itme_spare_take(spare, ino, idx)) || !invalidate(ino, idx));
+		/* No room for all of it: what has been stored leaves. */
+		if (err == -ENOSPC && xa_load(&ino->stored, idx))
+			invalidate(ino, idx);
 	}
 	trace_itme_drop(ino, idx, c.tier, c.flags & ITME_C_UNTOUCHED, gone);
 	if (gone)

@@ -52,6 +52,7 @@ bool itme_page_remove(struct itme_inode *ino, struct folio *folio);
 void itme_page_put_back(struct itme_inode *ino, struct folio *folio, pgoff_t index, bool dirty);
 long itme_pages_stored(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 bool itme_pages_drop(struct itme_inode *ino, pgoff_t first, pgoff_t end);
+long itme_pages_units(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 bool itme_pages_none(struct itme_inode *ino, u32 idx);
 void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 int itme_page_zero(struct itme_inode *ino, loff_t from, loff_t to);

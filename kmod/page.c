@@ -21,6 +21,7 @@
 #include "itme.h"
 #include "native.h"
 #include "quota.h"
+#include "stored.h"
 #include "swap.h"
 #include "trigger.h"
 
@@ -62,6 +63,16 @@ static pgoff_t next_there(struct itme_inode *ino, pgoff_t index, pgoff_t end)
 static pgoff_t next_page(struct itme_inode *ino, pgoff_t index, pgoff_t end)
 {
 	return itme_stored_next(ino, index, next_there(ino, index, end), true);
+}
+
+/* Units of swap areas around [first, end) that have a page. The chunk is owned. */
+long itme_pages_units(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	long units = 0;
+
+	for (pgoff_t at = round_down(first, ITME_UNIT_PAGES); at < end; at += ITME_UNIT_PAGES)
+		units += next_page(ino, at, at + ITME_UNIT_PAGES) < at + ITME_UNIT_PAGES;
+	return units;
 }
 
 /**
@@ -203,11 +214,13 @@ static struct folio *make_folio(struct make *m, pgoff_t index, unsigned int orde
 {
 	struct itme_inode *ino = m->ino;
 	long pages = 1L << order;
+	long units = DIV_ROUND_UP(pages, ITME_UNIT_PAGES) -
+		     itme_pages_units(ino, index, index + pages);
 	struct folio *folio;
 	int err;
 
 	/* At once, before anything has to leave for it. */
-	err = itme_quota_charge(ino, pages);
+	err = itme_quota_charge(ino, pages, units);
 	if (err)
 		return ERR_PTR(err);
 	folio = get_memory(m, order, patient);
@@ -224,7 +237,7 @@ folio:
 	itme_tier_uncharge(itme_tier_of(folio_nid(folio)), pages);
 	folio_put(folio);
 quota:
-	itme_quota_uncharge(ino, pages);
+	itme_quota_uncharge(ino, pages, units);
 	return ERR_PTR(err);
 }
 
@@ -543,7 +556,7 @@ void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 	for (u32 idx = itme_chunk_of(ino, first); itme_chunk_next(ino, &idx); idx++) {
 		pgoff_t from = max(first, itme_chunk_start(ino, idx));
 		pgoff_t to = min(end, itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
-		long pages;
+		long pages, units;
 		int tier;
 
 		if (from >= end)
@@ -555,9 +568,11 @@ void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		tier = itme_chunk_at(ino, idx)->tier;
 		pages = count_pages(ino, from, to);
 		if (pages) {
+			units = itme_pages_units(ino, from, to);
 			remove_in_cache(ino, from, to);
 			itme_stored_forget(ino, from, to);
-			itme_quota_uncharge(ino, pages - count_pages(ino, from, to));
+			itme_quota_uncharge(ino, pages - count_pages(ino, from, to),
+					    units - itme_pages_units(ino, from, to));
 		}
 		pages = itme_present(ino, idx);
 		itme_chunk_set_pages(ino, idx, pages);

@@ -9,6 +9,9 @@
  * then on. So a writer is told that there is no room (ENOSPC) before it has to wait
  * for room that cannot come.
  *
+ * A swap area has room by units of 64 KiB, of which one page takes all. So for the root
+ * the units that have a page are counted, too.
+ *
  * fs->quota_lock is taken inside of all others.
  */
 #include <linux/dcache.h>
@@ -17,6 +20,7 @@
 
 #include "itme.h"
 #include "quota.h"
+#include "stored.h"
 #include "swap.h"
 
 /* An inode may have so much in attributes, symbolic link and ACLs. */
@@ -50,36 +54,65 @@ void itme_quota_put(struct itme_quota *quota)
 	}
 }
 
+/* What there is for written data, pages: memory, and swap areas, whose room is in units. */
+struct capacity {
+	long memory;
+	long areas;
+};
+
+/* Any context; what it looks at may change any time. */
+static struct capacity capacity_of(struct itme_fs *fs)
+{
+	struct capacity c = { .memory = -itme_chunk_ring(fs) };
+
+	for (int tier = 0; tier < ITME_MEM_TIERS; tier++)
+		c.memory += atomic_long_read(&itme_tiers[tier].budget) -
+			    READ_ONCE(fs->queues[tier].pinned);
+	c.areas = max(0L, itme_swap_capacity(fs) - ITME_AREAS_SLACK);
+	return c;
+}
+
+static long size_of(const struct capacity *c)
+{
+	return max(0L, c->memory + c->areas);
+}
+
 /**
- * itme_quota_capacity - what all written data together may take now
+ * itme_quota_capacity - what there is for written data, pages
  * @fs: file system
  *
  * Any context; what it looks at may change any time.
  *
- * Return: pages
+ * Return: no more than that can be charged
  */
 long itme_quota_capacity(struct itme_fs *fs)
 {
-	long pages = itme_swap_capacity(fs);
+	struct capacity c = capacity_of(fs);
 
-	for (int tier = 0; tier < ITME_MEM_TIERS; tier++)
-		pages += atomic_long_read(&itme_tiers[tier].budget) -
-			 READ_ONCE(fs->queues[tier].pinned);
-	return max(0L, pages - itme_chunk_ring(fs));
+	return size_of(&c);
 }
 
-static long limit_of(const struct itme_quota *quota, long capacity)
+/*
+ * What is left beside so many pages, @tables of them tables, and the others in so many
+ * units, so that the ring stays free whatever goes to the areas: all of them are in memory;
+ * or the areas are full, of units with one page each, and the other units are in memory,
+ * with all of their pages. Tables are in memory always.
+ */
+static long left_of(const struct capacity *c, long pages, long units, long tables)
 {
-	return quota->parent ? quota->limit : capacity;
+	return max(c->memory - pages,
+		   c->memory - tables + c->areas - units * (long)ITME_UNIT_PAGES);
 }
 
-/* Have @quota and those above it room for @pages more? */
-static bool has_room(const struct itme_quota *quota, long capacity, long pages)
+/* Have @quota and those above it room for so much more? @tables are among @pages. */
+static bool has_room(const struct itme_quota *quota, const struct capacity *c, long pages,
+		     long units, long tables)
 {
-	for (; quota; quota = quota->parent)
-		if (pages > limit_of(quota, capacity) - quota->used - quota->promised)
+	for (; quota->parent; quota = quota->parent)
+		if (pages > quota->limit - quota->used - quota->promised)
 			return false;
-	return true;
+	return left_of(c, quota->used + quota->promised + pages, quota->units + units,
+		       quota->tables + tables) >= 0;
 }
 
 static void add(struct itme_quota *quota, long used, long promised)
@@ -101,24 +134,30 @@ static void add_blocks(struct itme_inode *ino, long pages)
  * itme_quota_charge - pages come into existence
  * @ino: their file; what it was promised is used first
  * @pages: how many
+ * @units: of swap areas that had none of the file before
  *
  * Any context that may take fs->quota_lock, also under fs->lock.
  *
  * Return: 0; -ENOSPC: there is no room, and nothing was charged
  */
-int itme_quota_charge(struct itme_inode *ino, long pages)
+int itme_quota_charge(struct itme_inode *ino, long pages, long units)
 {
 	struct itme_fs *fs = ino->fs;
-	long capacity = itme_quota_capacity(fs);
-	long kept;
+	struct capacity c = capacity_of(fs);
+	long kept, kept_units;
 	int err = 0;
 
 	spin_lock(&fs->quota_lock);
 	kept = min(pages, ino->promised);
-	if (pages > kept && !has_room(ino->quota, capacity, pages - kept)) {
+	kept_units = min(units, ino->promised_units);
+	if ((pages > kept || units > kept_units) &&
+	    !has_room(ino->quota, &c, pages - kept, units - kept_units, 0)) {
 		err = -ENOSPC;
 	} else {
 		ino->promised -= kept;
+		ino->promised_units -= kept_units;
+		ino->units += units;
+		fs->quota.units += units - kept_units;
 		add(ino->quota, pages, -kept);
 		add_blocks(ino, pages);
 	}
@@ -130,11 +169,14 @@ int itme_quota_charge(struct itme_inode *ino, long pages)
  * itme_quota_uncharge - pages cease to exist
  * @ino: their file
  * @pages: how many
+ * @units: of swap areas that have none of the file any more
  */
-void itme_quota_uncharge(struct itme_inode *ino, long pages)
+void itme_quota_uncharge(struct itme_inode *ino, long pages, long units)
 {
 	spin_lock(&ino->fs->quota_lock);
-	if (!WARN_ON_ONCE(pages > ino->charged)) {
+	if (!WARN_ON_ONCE(pages > ino->charged || units > ino->units)) {
+		ino->units -= units;
+		ino->fs->quota.units -= units;
 		add(ino->quota, -pages, 0);
 		add_blocks(ino, -pages);
 	}
@@ -145,18 +187,21 @@ void itme_quota_uncharge(struct itme_inode *ino, long pages)
  * itme_quota_promise - pages shall find room when they come into existence
  * @ino: their file
  * @pages: how many more
+ * @units: of swap areas that have none of the file, and will
  *
  * Return: 0; -ENOSPC: there is no room, and nothing was promised
  */
-int itme_quota_promise(struct itme_inode *ino, long pages)
+int itme_quota_promise(struct itme_inode *ino, long pages, long units)
 {
 	struct itme_fs *fs = ino->fs;
-	long capacity = itme_quota_capacity(fs);
+	struct capacity c = capacity_of(fs);
 	int err = 0;
 
 	spin_lock(&fs->quota_lock);
-	if (has_room(ino->quota, capacity, pages)) {
+	if (has_room(ino->quota, &c, pages, units, 0)) {
 		ino->promised += pages;
+		ino->promised_units += units;
+		fs->quota.units += units;
 		add(ino->quota, 0, pages);
 	} else {
 		err = -ENOSPC;
@@ -165,18 +210,42 @@ int itme_quota_promise(struct itme_inode *ino, long pages)
 	return err;
 }
 
+static void take_back(struct itme_inode *ino)
+{
+	add(ino->quota, 0, -ino->promised);
+	ino->fs->quota.units -= ino->promised_units;
+	ino->promised = 0;
+	ino->promised_units = 0;
+}
+
 /**
- * itme_quota_unpromise - they will not come
- * @ino: their file
- * @pages: how many; no more than are left of what was promised are taken back
+ * itme_quota_unpromise - what is left of what was promised will not come
+ * @ino: file
  */
-void itme_quota_unpromise(struct itme_inode *ino, long pages)
+void itme_quota_unpromise(struct itme_inode *ino)
 {
 	spin_lock(&ino->fs->quota_lock);
-	pages = min(pages, ino->promised);
-	ino->promised -= pages;
-	add(ino->quota, 0, -pages);
+	take_back(ino);
 	spin_unlock(&ino->fs->quota_lock);
+}
+
+/**
+ * itme_quota_spares - would all that is written have room with less in swap areas?
+ * @fs: file system
+ * @pages: how much less
+ *
+ * Return: true if so
+ */
+bool itme_quota_spares(struct itme_fs *fs, long pages)
+{
+	struct capacity c = capacity_of(fs);
+	bool spares;
+
+	c.areas = max(0L, c.areas - pages);
+	spin_lock(&fs->quota_lock);
+	spares = left_of(&c, fs->quota.used, fs->quota.units, fs->quota.tables) >= 0;
+	spin_unlock(&fs->quota_lock);
+	return spares;
 }
 
 /**
@@ -188,9 +257,12 @@ void itme_quota_forget(struct itme_inode *ino)
 	if (!ino->quota)
 		return;
 	spin_lock(&ino->fs->quota_lock);
-	add(ino->quota, -ino->charged - ino->tables, -ino->promised);
+	take_back(ino);
+	add(ino->quota, -ino->charged - ino->tables, 0);
+	ino->fs->quota.units -= ino->units;
+	ino->fs->quota.tables -= ino->tables;
 	ino->charged = 0;
-	ino->promised = 0;
+	ino->units = 0;
 	ino->tables = 0;
 	spin_unlock(&ino->fs->quota_lock);
 	itme_quota_put(ino->quota);
@@ -211,7 +283,7 @@ bool itme_quota_fits(struct inode *dir, struct inode *inode)
  *	is there counts for the directories above only
  * @bytes: the limit; 0: none but those of the directories above
  *
- * Return: 0; -ENOTEMPTY; -ENOMEM
+ * Return: 0; -ENOTEMPTY; -ENOMEM; -EINVAL: not a page, and not nothing
  */
 int itme_quota_limit(struct itme_inode *dir, u64 bytes)
 {
@@ -220,6 +292,11 @@ int itme_quota_limit(struct itme_inode *dir, u64 bytes)
 	struct dentry *alias;
 	bool empty;
 
+	/* A limit of 0 is none, for who asks. */
+	if (bytes && bytes < PAGE_SIZE)
+		return -EINVAL;
+	if (!bytes && !dir->own_quota)
+		return 0;
 	if (!dir->own_quota) {
 		alias = d_find_any_alias(&dir->vfs);
 		empty = alias && simple_empty(alias);
@@ -260,16 +337,16 @@ void itme_quota_info(struct itme_inode *dir, u64 *limit, u64 *used)
 void itme_quota_statfs(struct itme_inode *ino, struct kstatfs *buf)
 {
 	struct itme_fs *fs = ino->fs;
-	long capacity = itme_quota_capacity(fs);
-	long size = LONG_MAX, left = LONG_MAX;
+	struct capacity c = capacity_of(fs);
+	long size = size_of(&c), left;
 	const struct itme_quota *q;
 
 	spin_lock(&fs->quota_lock);
-	for (q = READ_ONCE(ino->quota); q; q = q->parent) {
-		long limit = limit_of(q, capacity);
-
-		size = min(size, limit);
-		left = min(left, limit - q->used - q->promised);
+	left = left_of(&c, fs->quota.used + fs->quota.promised, fs->quota.units,
+		       fs->quota.tables);
+	for (q = READ_ONCE(ino->quota); q->parent; q = q->parent) {
+		size = min(size, q->limit);
+		left = min(left, q->limit - q->used - q->promised);
 	}
 	spin_unlock(&fs->quota_lock);
 	buf->f_blocks = size;
@@ -359,7 +436,7 @@ void itme_table_uncharge(struct itme_fs *fs, long bytes)
 int itme_table_charge_page(struct itme_inode *ino, bool first)
 {
 	struct itme_fs *fs = ino->fs;
-	long capacity = itme_quota_capacity(fs);
+	struct capacity c = capacity_of(fs);
 	int err = 0;
 
 	if (!itme_table_charge(fs, PAGE_SIZE))
@@ -367,8 +444,9 @@ int itme_table_charge_page(struct itme_inode *ino, bool first)
 	if (first)
 		return 0;
 	spin_lock(&fs->quota_lock);
-	if (has_room(ino->quota, capacity, 1)) {
+	if (has_room(ino->quota, &c, 1, 0, 1)) {
 		add(ino->quota, 1, 0);
+		fs->quota.tables++;
 		ino->tables++;
 	} else {
 		err = -ENOSPC;
@@ -387,6 +465,7 @@ void itme_table_uncharge_page(struct itme_inode *ino, bool first)
 		return;
 	spin_lock(&ino->fs->quota_lock);
 	add(ino->quota, -1, 0);
+	ino->fs->quota.tables--;
 	ino->tables--;
 	spin_unlock(&ino->fs->quota_lock);
 }

@@ -21,6 +21,9 @@ struct kstatfs;
  * @used: pages that exist, in memory or in a swap area, under fs->quota_lock
  * @promised: pages that do not exist yet, but must not fail for want of room when they
  *	come, under fs->quota_lock
+ * @units: of the root alone, units of swap areas that both of them can take, under
+ *	fs->quota_lock
+ * @tables: of the root alone, those of @used that never go to one, under fs->quota_lock
  */
 struct itme_quota {
 	refcount_t ref;
@@ -28,16 +31,19 @@ struct itme_quota {
 	long limit;
 	long used;
 	long promised;
+	long units;
+	long tables;
 };
 
 void itme_quota_init(struct itme_fs *fs);
 struct itme_quota *itme_quota_get(struct itme_quota *quota);
 void itme_quota_put(struct itme_quota *quota);
 long itme_quota_capacity(struct itme_fs *fs);
-int itme_quota_charge(struct itme_inode *ino, long pages);
-void itme_quota_uncharge(struct itme_inode *ino, long pages);
-int itme_quota_promise(struct itme_inode *ino, long pages);
-void itme_quota_unpromise(struct itme_inode *ino, long pages);
+bool itme_quota_spares(struct itme_fs *fs, long pages);
+int itme_quota_charge(struct itme_inode *ino, long pages, long units);
+void itme_quota_uncharge(struct itme_inode *ino, long pages, long units);
+int itme_quota_promise(struct itme_inode *ino, long pages, long units);
+void itme_quota_unpromise(struct itme_inode *ino);
 void itme_quota_forget(struct itme_inode *ino);
 bool itme_quota_fits(struct inode *dir, struct inode *inode);
 int itme_quota_limit(struct itme_inode *dir, u64 bytes);

@@ -13,6 +13,7 @@
 #include "itme.h"
 #include "native.h"
 #include "quota.h"
+#include "stored.h"
 #include "swap.h"
 
 /* A hole begins at @index, and goes on up to @next; or further, as the table tells. */
@@ -25,12 +26,26 @@ static pgoff_t hole_end(struct itme_inode *ino, pgoff_t index, pgoff_t next, pgo
 	return min(next, end);
 }
 
-/* Holes of [first, end); -ENOSPC: more than there may be, -EINTR. */
-static long count_holes(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+/* Units of swap areas in [first, end); at its ends, those that are in it for a part, or not. */
+static long units_in(pgoff_t first, pgoff_t end, bool first_too, bool last_too)
+{
+	pgoff_t from = first_too ? first / ITME_UNIT_PAGES : DIV_ROUND_UP(first, ITME_UNIT_PAGES);
+	pgoff_t to = last_too ? DIV_ROUND_UP(end, ITME_UNIT_PAGES) : end / ITME_UNIT_PAGES;
+
+	return to > from ? to - from : 0;
+}
+
+/*
+ * Holes of [first, end); -ENOSPC: more than there may be, -EINTR. @units is set to those of
+ * swap areas that have nothing else, or may have nothing else beyond the range.
+ */
+static long count_holes(struct itme_inode *ino, pgoff_t first, pgoff_t end, long *units)
 {
 	long most = itme_quota_capacity(ino->fs);
+	pgoff_t start = first;
 	long pages = 0;
 
+	*units = 0;
 	while (first < end) {
 		pgoff_t next;
 		int what = itme_page_wait(ino, first, &next);
@@ -40,6 +55,7 @@ static long count_holes(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		if (what == ITME_PAGE_HOLE) {
 			next = hole_end(ino, first, next, end);
 			pages += next - first;
+			*units += units_in(first, next, first == start, next == end);
 			first = next;
 		} else {
 			first++;
@@ -108,7 +124,7 @@ static void unmake_all(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 	for (u32 idx = itme_chunk_of(ino, first); itme_chunk_next(ino, &idx); idx++) {
 		pgoff_t from = max(first, itme_chunk_start(ino, idx));
 		pgoff_t to = min(end, itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
-		long pages;
+		long pages, units;
 		int tier;
 
 		if (from >= end)
@@ -118,7 +134,9 @@ static void unmake_all(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 			continue;
 		itme_chunk_take(ino, idx);
 		tier = itme_chunk_at(ino, idx)->tier;
-		itme_quota_uncharge(ino, unmake(ino, from, to));
+		units = itme_pages_units(ino, from, to);
+		pages = unmake(ino, from, to);
+		itme_quota_uncharge(ino, pages, units - itme_pages_units(ino, from, to));
 		pages = itme_present(ino, idx);
 		itme_chunk_set_pages(ino, idx, pages);
 		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
@@ -144,13 +162,14 @@ int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		.limit = end,
 		.order = ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT,
 	};
-	long pages = count_holes(ino, first, end);
+	long units;
+	long pages = count_holes(ino, first, end, &units);
 	pgoff_t index = first;
 	int err = 0;
 
 	if (pages <= 0)
 		return pages;
-	err = itme_quota_promise(ino, pages);
+	err = itme_quota_promise(ino, pages, units);
 	if (err)
 		return err;
 	while (!err && index < end) {
@@ -177,7 +196,7 @@ int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 	}
 	if (err && want.made)
 		unmake_all(ino, first, end);
-	itme_quota_unpromise(ino, max(0L, pages - want.made));
+	itme_quota_unpromise(ino);
 	return err;
 }
 

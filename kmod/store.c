@@ -199,7 +199,10 @@ static int check_record(struct store *st, struct itme_stored *s, u32 place)
 	return itme_stored_add_crc(st->ino, s);
 }
 
-/* Each unit has a place then, as many as can be had side by side. */
+/*
+ * Each unit has a place then, as many as can be had side by side; with -ENOSPC, some have
+ * none.
+ */
 static int find_places(struct store *st)
 {
 	struct itme_fs *fs = st->ino->fs;
@@ -357,6 +360,43 @@ static void forget_old(struct store *st)
 	spin_unlock(&st->ino->fs->lock);
 }
 
+static bool has_places(const struct store *st, const struct folio *folio)
+{
+	u32 first = folio->index - st->start;
+	u32 last = first + folio_nr_pages(folio) - 1;
+
+	for (u32 unit = first / ITME_UNIT_PAGES; unit <= last / ITME_UNIT_PAGES; unit++)
+		if (needs_place(st, unit))
+			return false;
+	return true;
+}
+
+/*
+ * Folios without a place for all of their units stay in memory, dirty. Their old copies
+ * are forgotten, so they give back what they had: what is in memory and cannot leave has
+ * no places then, as the quota counts on.
+ */
+static void leave_out(struct store *st)
+{
+	u32 kept = 0;
+
+	for (u32 i = 0; i < st->nr; i++) {
+		struct folio *folio = st->folio[i];
+		u32 first = folio->index - st->start;
+
+		if (has_places(st, folio)) {
+			st->folio[kept++] = folio;
+			continue;
+		}
+		/* Others in these units have no place either, so for them this changes nothing. */
+		for (long n = 0; n < folio_nr_pages(folio); n++)
+			st->zero[(first + n) / ITME_UNIT_PAGES] &=
+				~(1U << (first + n) % ITME_UNIT_PAGES);
+		settle(st, folio, false);
+	}
+	st->nr = kept;
+}
+
 static void count_zero(struct store *st)
 {
 	u64 pages = 0;
@@ -371,6 +411,7 @@ static void count_zero(struct store *st)
 static int store(struct store *st)
 {
 	bool written = false;
+	bool all = true;
 	int err;
 
 	st->nr = 0;
@@ -382,8 +423,15 @@ static int store(struct store *st)
 		look(st);
 		err = find_places(st);
 	}
-	if (!err) {
+	if (!err || err == -ENOSPC)
 		forget_old(st);
+	if (err == -ENOSPC) {
+		/* What has one is stored all the same. */
+		leave_out(st);
+		all = false;
+		err = 0;
+	}
+	if (!err) {
 		err = write_all(st);
 		written = !err;
 		if (err)
@@ -395,7 +443,7 @@ static int store(struct store *st)
 	if (!err)
 		count_zero(st);
 	itme_stored_trim(st->ino, st->idx);
-	return err;
+	return err ?: all ? 0 : -ENOSPC;
 }
 
 /**
@@ -403,24 +451,34 @@ static int store(struct store *st)
  * @ino: native file
  * @idx: chunk, ITME_BUSY by the caller
  *
- * Return: 0: what is in memory is clean now; -ENOSPC: no area has room; -EBUSY: somebody
- * holds a page, or has written it meanwhile; -EIO: no area is left that can be written;
- * -ENOMEM
+ * Return: 0: what is in memory is clean now; -ENOSPC: no area has room for all of it, what
+ * there is room for is clean; -EBUSY: somebody holds a page, or has written it meanwhile;
+ * -EIO: no area is left that can be written; -ENOMEM
  */
 int itme_store(struct itme_inode *ino, u32 idx)
 {
-	struct store *st = mempool_alloc(store_pool, GFP_NOIO);
+	struct itme_areas *areas = &ino->fs->areas;
+	struct store *st;
 	u64 clean;
 	int err;
 
+	/*
+	 * Before all of it is unmapped and looked at: with no record all is dirty, and has
+	 * no place. With one it may be written where it was, however full the areas are.
+	 */
+	if (!xa_load(&ino->stored, idx) && !itme_can_store(ino->fs))
+		return itme_present(ino, idx) ? -ENOSPC : 0;
+	st = mempool_alloc(store_pool, GFP_NOIO);
 	st->ino = ino;
 	st->idx = idx;
 	st->start = itme_chunk_start(ino, idx);
-	st->stable = itme_areas_stable(&ino->fs->areas);
+	st->stable = itme_areas_stable(areas);
 	/* Each time one area fewer is written. */
 	do {
 		err = store(st);
 	} while (err == -EAGAIN && itme_can_store(ino->fs));
+	if (err == -ENOSPC)
+		itme_areas_short(areas);
 	if (!err && !st->nr) {
 		clean = (u64)itme_present(ino, idx) << PAGE_SHIFT;
 		if (xa_load(&ino->stored, idx))

@@ -287,6 +287,7 @@ static int itme_statfs(struct dentry *dentry, struct kstatfs *buf)
 	buf->f_type = ITME_SUPER_MAGIC;
 	buf->f_bsize = PAGE_SIZE;
 	buf->f_namelen = NAME_MAX;
+	buf->f_fsid = u64_to_fsid(huge_encode_dev(dentry->d_sb->s_dev));
 	itme_quota_statfs(itme_i(d_inode(dentry)), buf);
 	buf->f_files = max;
 	buf->f_ffree = max(0L, max - atomic_long_read(&fs->inodes));

@@ -481,8 +481,8 @@ long itme_swap_capacity(struct itme_fs *fs)
 	return total;
 }
 
-/* Is there an area to write to? */
+/* Is there room to write to, more than what has proven too little? */
 bool itme_can_store(struct itme_fs *fs)
 {
-	return itme_swap_room(fs);
+	return itme_swap_room(fs) > READ_ONCE(fs->areas.too_little);
 }

@@ -57,6 +57,13 @@ refuses "import with a bad chunk" 1 "power of two from 64K to 2M" import "$model
 refuses "import of two under one name" 2 "--name is for one path" import "$a" "$model" --name x
 succeeds "import with name and chunk" import "$model" --name "odd name" --chunk 64K -J
 json_is "import: that name and chunk" '(d[0]["name"], d[0]["chunk_size"])' "('odd name', 65536)"
+mkdir "$dir/mnt/own"
+: >"$dir/mnt/own/f"
+mount --bind /etc/passwd "$dir/mnt/own/f"
+succeeds "list where something is mounted over a file" list --json
+json_is "list: the others" '[o["name"] for o in d]' "['cli.a', 'odd name']"
+umount "$dir/mnt/own/f"
+rm -r "$dir/mnt/own"
 is "a lower file cannot be written" "$( (echo >>"$model") 2>&1 | grep -c 'Text file busy')" 1
 succeeds "list" list
 is "list: a line for each and headings" "$(wc -l <<<"$out")" 3

@@ -23,7 +23,11 @@ refuses "swap add of a directory" 1 "irectory" swap add "$lower"
 refuses "swap add of a character device" 1 "neither a block device" swap add /dev/null
 file plain 8
 refuses "swap add without a header" 1 "mkswap $file" swap add "$file"
+chmod 644 "$file"
+refuses "swap add of a file that others may read" 1 "chmod 600 $file" swap add "$file"
+chmod 600 "$file"
 truncate -s 8M "$lower/cli.holes"
+chmod 600 "$lower/cli.holes"
 mkswap "$lower/cli.holes" >/dev/null 2>&1
 refuses "swap add of a file with holes" 1 "has holes" swap add "$lower/cli.holes"
 mkswap "$file" >/dev/null
@@ -120,6 +124,13 @@ refuses "run --shm of no size" 125 "not a size" run --shm much -- true
 refuses "run --shm 0" 125 "nothing could be written" run --shm 0 -- true
 ctl run --shm 8M -- sh -c 'head -c 20M /dev/zero >/dev/shm/f; stat -f -c "%t %b" /dev/shm; stat -c %s /dev/shm/f'
 is "run --shm: a limit" "$out" "49544d45 2048"$'\n'$((8 * mib))
+# The descriptors that the command has are of files: none leads out of its mount namespace. And nobody gets at its /dev/shm
+# by the mount.
+ctl run --shm 8M -- sh -c 'for fd in /proc/self/fd/*; do test ! -d "$fd" || readlink "$fd"; done'
+is "run --shm: no directory is inherited" "$(grep -v '^/proc' <<<"$out")" ""
+ctl run --shm 8M -- sh -c 'cd "$1" && stat -c %a .shm-* && setpriv --reuid 65534 --regid 65534 --clear-groups ls .shm-*/ 2>&1 | grep -c denied' \
+	- "$dir/mnt"
+is "run --shm: closed to others" "$out" 700$'\n'1
 is "run --shm: nothing is left" "$(find "$dir/mnt" -name '.shm*')" ""
 check "umount" umount "$dir/mnt"
 null_blk_remove cliswap

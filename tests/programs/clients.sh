@@ -103,7 +103,7 @@ check "it starts again" wait_until 20 test -s "$dir/started"
 kill -KILL $pid
 wait $pid 2>/dev/null
 run true
-is "killed: while its command runs the files stay" "$(find "$mnt" -type f | wc -l)" 1
+is "killed: while its command runs the files stay" "$(find "$mnt" -type f -name f | wc -l)" 1
 kill -KILL "$(cat "$dir/started")"
 check "then the next one takes them away" wait_until 10 sh -c \
 	"'$itmectl' run --shm 32M -- true && [ -z \"\$(find '$mnt' -mindepth 1)\" ]"

@@ -268,10 +268,39 @@ TEST_F(quota, arguments)
 	arg.bytes = UINT64_MAX;
 	EXPECT_EQ(0, ioctl(fd, ITME_IOC_LIMIT, &arg));
 	EXPECT_LT(32 * MIB, arg.bytes);
+	arg.bytes = PAGE - 1;
+	FAILS(EINVAL, ioctl(fd, ITME_IOC_LIMIT, &arg));
 	/* removed, it takes none any more */
 	ASSERT_EQ(0, rmdir(at("d")));
+	arg.bytes = MIB;
 	FAILS(ENOENT, ioctl(fd, ITME_IOC_LIMIT, &arg));
 	close(fd);
+}
+
+/* To have no limit is none: it need not be empty, and is no border. */
+TEST_F(quota, none)
+{
+	int fd;
+
+	MOUNT("dram=32M");
+	ASSERT_EQ(0, mkdir(at("d"), 0755));
+	ASSERT_LE(0, fd = open(at("d/f"), O_CREAT | O_RDWR, 0644));
+	close(fd);
+	EXPECT_EQ(0, set_limit("d", 0));
+	EXPECT_EQ(0, rename(at("d/f"), at("f")));
+	EXPECT_EQ(0, set_limit("d", 0));
+	EXPECT_EQ(0, rename(at("f"), at("d/f")));
+	EXPECT_EQ(-ENOTEMPTY, set_limit("d", MIB));
+}
+
+/* statfs(2) tells this file system from others. */
+TEST_F(quota, has_an_id)
+{
+	struct statfs sf;
+
+	MOUNT("dram=32M");
+	sf = room(".");
+	EXPECT_TRUE(sf.f_fsid.__val[0] || sf.f_fsid.__val[1]);
 }
 
 /* What fallocate(2) has promised is there, whatever others write. */

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
 
 #include "area.h"
 #include "dm.h"
@@ -232,6 +233,49 @@ TEST_F(swap, full)
 	ASSERT_EQ(0, ftruncate(fd, 0));
 	EXPECT_EQ(0, put(fd, 0, 12 * MIB, 3));
 	EXPECT_EQ(0, check_read(fd, 0, 12 * MIB, 3));
+}
+
+/*
+ * One page of each unit of an area takes the unit, so they fill an area of 8 MiB long
+ * before they fill 8 MiB. What streams need stays free of them all the same.
+ */
+TEST_F(swap, sparse)
+{
+	struct statfs sf;
+	uint64_t i, nr;
+	int fd, import, err = 0;
+
+	MOUNT_AREA("dram=16M", 8, 0);
+	import = import_open("i", 12 * MIB, 9, 0);
+	ASSERT_LE(0, import);
+	ASSERT_EQ(0, statfs(file_path("."), &sf));
+	fd = create("f");
+	ASSERT_LE(0, fd);
+	for (i = 0; !err && i < sf.f_blocks; i++)
+		err = put(fd, i * 64 * KIB, PAGE, 1);
+	EXPECT_EQ(-ENOSPC, err);
+	nr = i - 1;
+	/* memory beside the ring can have them all, and not more */
+	EXPECT_LE(7 * MIB / PAGE, nr);
+	EXPECT_GE(8 * MIB / PAGE, nr);
+	EXPECT_EQ(0, check_read(import, 0, 12 * MIB, 9));
+	EXPECT_EQ(0, check_read(import, 0, 12 * MIB, 9));
+	for (i = 0; i < nr; i++)
+		ASSERT_EQ(0, check_read(fd, i * 64 * KIB, PAGE, 1));
+	/* a range that is allocated counts its units, too; those it has it may fill */
+	EXPECT_EQ(-1, fallocate(fd, 0, nr * 64 * KIB, MIB));
+	EXPECT_EQ(ENOSPC, errno);
+	ASSERT_EQ(0, ftruncate(fd, 64 * 64 * KIB));
+	EXPECT_EQ(0, fallocate(fd, 0, 0, 64 * 64 * KIB));
+	/* what is dense has all of it: no unit was forgotten */
+	ASSERT_EQ(0, ftruncate(fd, 0));
+	ASSERT_EQ(0, statfs(file_path("."), &sf));
+	EXPECT_EQ(sf.f_blocks, sf.f_bfree);
+	EXPECT_EQ(0, put(fd, 0, 13 * MIB, 2));
+	EXPECT_EQ(0, check_read(import, 0, 12 * MIB, 9));
+	EXPECT_EQ(0, check_read(fd, 0, 13 * MIB, 2));
+	close(import);
+	close(fd);
 }
 
 TEST_F(swap, what_ceases_gives_room)

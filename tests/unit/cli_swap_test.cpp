@@ -28,6 +28,15 @@ std::size_t page()
 	return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
+/// A file that nobody else may read, as swap add wants it.
+std::string area(const itme::test::TempTree &tree, const std::string &name, const std::string &text)
+{
+	std::string path = tree.write(name, text);
+
+	EXPECT_EQ(::chmod(path.c_str(), 0600), 0);
+	return path;
+}
+
 itme::SwapHeader header_of(const std::string &path)
 {
 	const itme::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -47,7 +56,7 @@ TEST(SwapHeader, ToldApart)
 
 	is(header(page()), SwapHeader::ours);
 	is(header(page() == 16384 ? 4096 : 16384), SwapHeader::page_size);
-	is(header(page(), "SWAPSPACE2", __builtin_bswap32(1)), SwapHeader::byte_order);
+	is(header(page(), "SWAPSPACE2", __builtin_bswap32(1)), SwapHeader::ours);
 	is(header(page(), "SWAPSPACE2", 7), SwapHeader::version);
 	is(header(page(), "SWAP-SPACE"), SwapHeader::version);
 	is(header(page(), "S1SUSPEND\0"), SwapHeader::hibernated);
@@ -73,8 +82,8 @@ TEST(ProcSwaps, NamesAreUnescaped)
 TEST_F(Cli, SwapAddListRemove)
 {
 	const itme::test::TempTree tree;
-	const std::string a = tree.write("a", header(page()));
-	const std::string b = tree.write("b c", header(page()));
+	const std::string a = area(tree, "a", header(page()));
+	const std::string b = area(tree, "b c", header(page()));
 
 	ASSERT_EQ(run({"swap", "list"}), 0);
 	EXPECT_EQ(out, "PATH SIZE USED PRIO READ WRITTEN ERRORS FLAGS\n");
@@ -125,10 +134,10 @@ TEST_F(Cli, SwapAddListRemove)
 TEST_F(Cli, SwapAddSaysWhy)
 {
 	const itme::test::TempTree tree;
-	const std::string good = tree.write("good", header(page()));
-	const std::string none = tree.write("none", std::string(1U << 17, 'x'));
-	const std::string old = tree.write("old", header(page(), "S1SUSPEND\0"));
-	const std::string other = tree.write("other", header(page() == 16384 ? 4096 : 16384));
+	const std::string good = area(tree, "good", header(page()));
+	const std::string none = area(tree, "none", std::string(1U << 17, 'x'));
+	const std::string old = area(tree, "old", header(page(), "S1SUSPEND\0"));
+	const std::string other = area(tree, "other", header(page() == 16384 ? 4096 : 16384));
 	const std::string fifo = tree.path() + "/fifo";
 	ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
 	const auto error = [&](const std::string &path, const std::string &what) {
@@ -140,6 +149,13 @@ TEST_F(Cli, SwapAddSaysWhy)
 	error(fifo, "neither a block device");
 	error("/dev/null", "neither a block device");
 	error(tree.path(), "irectory");
+	for (const mode_t mode : {0640U, 0604U, 0620U}) {
+		ASSERT_EQ(::chmod(good.c_str(), mode), 0);
+		error(good, "others may read");
+		error(good, "chmod 600 " + good);
+	}
+	EXPECT_TRUE(module.swaps.empty());
+	ASSERT_EQ(::chmod(good.c_str(), 0600), 0);
 	module.errors[ITME_IOC_SWAP_ADD] = EINVAL;
 	error(none, "no swap header; if nothing on it is needed: mkswap " + none);
 	error(old, "hibernated");
@@ -162,7 +178,7 @@ TEST_F(Cli, SwapAddSaysWhy)
 TEST_F(Cli, SwapRemoveSaysWhy)
 {
 	const itme::test::TempTree tree;
-	const std::string a = tree.write("a", header(page()));
+	const std::string a = area(tree, "a", header(page()));
 
 	ASSERT_EQ(run({"swap", "add", a.c_str()}), 0);
 	for (const auto &[code, what] : std::initializer_list<std::pair<int, const char *>>{
@@ -180,7 +196,7 @@ TEST_F(Cli, SwapRemoveSaysWhy)
 TEST_F(Cli, SwapRemoveIsGivenBackOnCtrlC)
 {
 	const itme::test::TempTree tree;
-	const std::string a = tree.write("a", header(page()));
+	const std::string a = area(tree, "a", header(page()));
 
 	ASSERT_EQ(run({"swap", "add", a.c_str()}), 0);
 	module.swap_remove_waits = true;

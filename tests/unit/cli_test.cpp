@@ -103,6 +103,23 @@ TEST_F(Cli, WrittenFiles)
 	EXPECT_NE(out.find("3M"), std::string::npos);
 }
 
+/// What somebody does to a file of his own keeps nobody from the others.
+TEST_F(Cli, FilesThatCannotBeOpened)
+{
+	module.add("a", 5 * mib, "/a");
+	module.add("b", 5 * mib, "");
+	for (const int code : {ENOENT, EACCES, ELOOP, EXDEV, ENOTDIR, EISDIR, ENXIO, EAGAIN}) {
+		module.unopened["b"] = code;
+		ASSERT_EQ(run({"list", "-J"}), 0) << code;
+		ASSERT_EQ(json().size(), 1U) << code;
+		EXPECT_EQ(json()[0]["name"], "a");
+	}
+	// Not by him.
+	module.unopened["b"] = EMFILE;
+	EXPECT_EQ(run({"list"}), 1);
+	EXPECT_NE(err.find("Too many open files"), std::string::npos) << err;
+}
+
 TEST_F(Cli, ImportBadInput)
 {
 	const itme::test::TempTree tree;

@@ -43,6 +43,7 @@ struct FakeModule {
 	std::uint32_t last_swap = 0;
 	bool swap_remove_waits = false;	     ///< until a signal comes
 	std::map<unsigned long, int> errors; ///< what a request is to fail with
+	std::map<std::string, int> unopened; ///< and the opening of a file
 	bool reserved_clean = true;
 
 	static constexpr std::uint32_t chunk = 2U << 20;
@@ -79,6 +80,8 @@ public:
 	{
 		if (!module_.files.contains(name))
 			return tl::unexpected(ENOENT);
+		if (const auto at = module_.unopened.find(name); at != module_.unopened.end())
+			return tl::unexpected(at->second);
 		Fd fd = any_fd();
 		module_.open[fd.get()] = name;
 		return fd;

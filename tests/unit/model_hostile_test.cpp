@@ -255,6 +255,15 @@ TEST_F(ModelHostile, SplitFiles)
 	Gguf counts = part(0, 2);
 	counts.i32("split.tensors.count", 5).write(tree, "m-00001-of-00002.gguf");
 	expect_has(why(first), "2 tensors in all parts, and its header says 5");
+	// Too many by the second part: the third one, which is not there, is not asked for.
+	for (const int no : {0, 1}) {
+		Gguf many;
+		for (int i = 0; i < 140'000; i++)
+			many.tensor(std::to_string(i), {1});
+		many.u16("split.no", static_cast<std::uint16_t>(no)).u16("split.count", 3);
+		many.write(tree, no ? "l-00002-of-00003.gguf" : "l-00001-of-00003.gguf");
+	}
+	expect_has(why(tree.path() + "/l-00001-of-00003.gguf"), "tensors in all parts");
 	// It is itself its second part.
 	tree.remove("m-00002-of-00002.gguf");
 	tree.link("m-00002-of-00002.gguf", "m-00001-of-00002.gguf");

@@ -222,6 +222,10 @@ void EventNames::see(const itme::Event &event)
 		return;
 	if (event.name)
 		objects_[*event.object] = *event.name;
+	// Written files come and go without: not a reason to ask for all names each time.
+	else if (event.command == ITME_CMD_OBJECT_NEW_NTF ||
+		 event.command == ITME_CMD_OBJECT_GONE_NTF)
+		objects_.try_emplace(*event.object);
 	// It may be the first one of another mount, where plans are numbered anew.
 	if (event.command == ITME_CMD_OBJECT_NEW_NTF)
 		plans_.clear();

@@ -141,7 +141,7 @@ int run(Context &ctx, const Arguments &args)
 	if (!shm)
 		return execute_as(ctx, user);
 
-	if (auto ret = shm->bind(); !ret)
+	if (auto ret = shm->bind(mount->path()); !ret)
 		return refuse(ret.error());
 	const auto ended = itme::run_child([&] { return execute_as(ctx, user); },
 					   [&] {

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 namespace itme
 {
@@ -22,7 +23,14 @@ public:
 	Raw<Fd> open(const std::string &name) override
 	{
 		// O_NONBLOCK: what was a file may be a FIFO now.
-		return open_below(root_.get(), name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+		auto fd = open_below(root_.get(), name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+
+		struct stat st {
+		};
+
+		if (fd && (::fstat(fd->get(), &st) || !S_ISREG(st.st_mode)))
+			return tl::unexpected(S_ISDIR(st.st_mode) ? EISDIR : ENXIO);
+		return fd;
 	}
 
 	Raw<std::vector<std::string>> names() override { return list_files_below(root_.get()); }

@@ -109,6 +109,18 @@ Result<File> Mount::open(const std::string &name)
 	return File(*device_, std::move(*fd), name);
 }
 
+namespace
+{
+
+/// What keeps us from opening any file at all. The rest somebody can do to his own while we look:
+/// remove it, put a link, a FIFO or a directory in its place, hold a lease, mount over it.
+bool is_ours(int code)
+{
+	return code == EMFILE || code == ENFILE || code == ENOMEM || code == EINTR;
+}
+
+} // namespace
+
 Result<std::vector<Object>> Mount::objects()
 {
 	const auto all = names();
@@ -118,8 +130,7 @@ Result<std::vector<Object>> Mount::objects()
 		return tl::unexpected(all.error());
 	for (const auto &name : *all) {
 		auto file = open(name);
-		// Removed since the directory was read, or somebody's own.
-		if (!file && (file.error().code == ENOENT || file.error().code == EACCES))
+		if (!file && !is_ours(file.error().code))
 			continue;
 		if (!file)
 			return tl::unexpected(file.error());

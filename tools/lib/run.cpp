@@ -28,13 +28,19 @@ std::string proc_path(const Fd &fd)
 	return fmt::format("/proc/self/fd/{}", fd.get());
 }
 
-/// Bind one file. The target is opened first and checked, so what is bound over is what was
-/// planned, whatever happens to the path meanwhile.
-Raw<void> bind_one(const std::string &source, const Bind &bind)
+/// Bind one file. Both are opened first and checked, so what is bound, and what is bound over, is
+/// what was planned, whatever happens to the paths meanwhile.
+Raw<void> bind_one(Device &device, const Bind &bind)
 {
-	const Fd from(::open(source.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
-	if (!from.valid())
-		return tl::unexpected(errno);
+	const auto from = device.open(bind.name);
+	if (!from)
+		return tl::unexpected(from.error());
+	itme_object object{};
+	if (auto ret = device.ioctl(from->get(), ITME_IOC_OBJECT, &object); !ret)
+		return ret;
+	if (object.flags & ITME_OBJECT_NATIVE || object.lower_ino != bind.ino ||
+	    object.lower_dev != bind.dev)
+		return tl::unexpected(ESTALE);
 	const Fd to(::open(bind.target.c_str(), O_PATH | O_CLOEXEC));
 
 	struct stat st {
@@ -44,7 +50,7 @@ Raw<void> bind_one(const std::string &source, const Bind &bind)
 		return tl::unexpected(errno);
 	if (st.st_ino != bind.ino || st.st_dev != bind.dev)
 		return tl::unexpected(ESTALE);
-	if (::mount(proc_path(from).c_str(), proc_path(to).c_str(), nullptr, MS_BIND, nullptr))
+	if (::mount(proc_path(*from).c_str(), proc_path(to).c_str(), nullptr, MS_BIND, nullptr))
 		return tl::unexpected(errno);
 	return {};
 }
@@ -146,8 +152,21 @@ Result<std::vector<std::string>> enter_namespace(const std::string &mount_path,
 	if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr))
 		return fail(errno, "cannot make the mount namespace private: {}",
 			    std::strerror(errno));
+	if (plan.binds.empty())
+		return warnings;
+	// As this namespace has it: what was opened before cannot be bound here.
+	Fd root(::open(mount_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+	struct statfs fs {
+	};
+
+	if (!root.valid() || ::fstatfs(root.get(), &fs))
+		return fail(errno, "{}: {}", mount_path, std::strerror(errno));
+	if (fs.f_type != ITME_SUPER_MAGIC)
+		return fail(ESTALE, "{}: not an itmefs mount any more", mount_path);
+	const auto device = kernel_device(std::move(root));
 	for (const auto &bind : plan.binds) {
-		const auto ret = bind_one(mount_path + "/" + bind.name, bind);
+		const auto ret = bind_one(*device, bind);
 		if (!ret)
 			warnings.push_back(fmt::format("{}: cannot be bound over {}: {}", bind.name,
 						       bind.target, std::strerror(ret.error())));

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-// The directory is everybody's to write while we are root: nothing here goes by a path that leads
-// through it. Each step is one name below an open directory, and follows no link.
+// In the root of itmefs:
+//   .shm-XXX        ours alone, with the limit; so nobody gets at what is in it by the mount itself
+//   .shm-XXX/lock   locked while in use. The command inherits it: a file, from which no way leads
+//                   to a directory outside of its mount namespace
+//   .shm-XXX/shm    what is bound over /dev/shm, for all to write
+// That one is everybody's while we are root: nothing here goes by a path that leads through it.
+// Each step is one name below an open directory, and follows no link.
 #include "shm.hpp"
 
 #include "explain.hpp"
@@ -25,6 +30,8 @@ namespace
 
 constexpr std::string_view prefix = ".shm-";
 constexpr const char *target = "/dev/shm";
+constexpr const char *lock_name = "lock";
+constexpr const char *shm_name = "shm";
 
 /// For those who still make files there while they are removed.
 constexpr std::chrono::seconds remove_time{60};
@@ -42,8 +49,36 @@ bool remove_name(int dir, const std::string &name)
 		(!::unlinkat(dir, name.c_str(), AT_REMOVEDIR) || errno == ENOENT));
 }
 
-/// All that is in it; 0, or what keeps the rest. What lies deeper is moved up, as a tree may be
-/// deeper than we can have directories open.
+/// A directory of ours; what others have made under such a name is none of our business.
+Fd open_own(int root, const std::string &name)
+{
+	Fd dir = open_dir(root, name);
+
+	struct stat st {
+	};
+
+	if (!dir.valid() || ::fstat(dir.get(), &st) || st.st_uid != ::geteuid() || st.st_mode & 077)
+		return {};
+	return dir;
+}
+
+/// The lock, if it can be had and is not that of a directory which is being removed: whoever does
+/// that has locked it, and unlinks it last.
+Fd take_lock(int dir, int how)
+{
+	Fd lock(::openat(dir, lock_name, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+
+	struct stat st {
+	};
+
+	if (!lock.valid() || ::flock(lock.get(), how | LOCK_NB) || ::fstat(lock.get(), &st) ||
+	    st.st_nlink == 0)
+		return {};
+	return lock;
+}
+
+/// All that is in it but the lock; 0, or what keeps the rest. What lies deeper is moved up, as a
+/// tree may be deeper than we can have directories open.
 int empty_dir(int top)
 {
 	const auto end = std::chrono::steady_clock::now() + remove_time;
@@ -51,9 +86,10 @@ int empty_dir(int top)
 	int code = 0;
 
 	for (bool progress = true; progress && std::chrono::steady_clock::now() < end;) {
-		const auto names = list_dir_at(top);
+		auto names = list_dir_at(top);
 		if (!names)
 			return names.error();
+		std::erase(*names, lock_name);
 		if (names->empty())
 			return 0;
 		progress = false;
@@ -81,14 +117,21 @@ int empty_dir(int top)
 	return code ? code : EBUSY;
 }
 
+/// Its lock is held.
 int remove_dir(int root, int dir, const std::string &name)
 {
+	const Fd shm = open_dir(dir, shm_name);
+
 	// Nobody who is not there already comes in any more.
-	::fchmod(dir, 0700);
-	const int code = empty_dir(dir);
-	if (!::unlinkat(root, name.c_str(), AT_REMOVEDIR) || errno == ENOENT)
-		return 0;
-	return code ? code : errno;
+	if (shm.valid())
+		::fchmod(shm.get(), 0700);
+	if (const int code = empty_dir(dir))
+		return code;
+	// Who makes another lock from here on has not seen the directory go: it stays, and is his.
+	::unlinkat(dir, lock_name, 0);
+	if (::unlinkat(root, name.c_str(), AT_REMOVEDIR) && errno != ENOENT)
+		return errno;
+	return 0;
 }
 
 /// Those whose owner and its command are gone.
@@ -97,8 +140,10 @@ void remove_stale(int root)
 	for (const auto &name : list_dir_at(root).value_or(std::vector<std::string>{})) {
 		if (!name.starts_with(prefix))
 			continue;
-		const Fd dir = open_dir(root, name);
-		if (dir.valid() && !::flock(dir.get(), LOCK_EX | LOCK_NB))
+		const Fd dir = open_own(root, name);
+		if (!dir.valid())
+			continue;
+		if (const Fd lock = take_lock(dir.get(), LOCK_EX); lock.valid())
 			remove_dir(root, dir.get(), name);
 	}
 }
@@ -134,27 +179,41 @@ Result<ShmDir> ShmDir::make(Mount &mount, std::uint64_t bytes)
 		return explain_mount(mount.path(), errno);
 	remove_stale(root.get());
 
-	Fd dir;
-	std::string name;
 	// Before it is locked, another of us may take it for a stale one.
-	for (int i = 0; i < 5 && !dir.valid(); i++) {
-		name = random_name();
+	for (int i = 0; i < 5; i++) {
+		std::string name = random_name();
 		if (::mkdirat(root.get(), name.c_str(), 0700))
 			return explain_mkdir(mount.path(), errno);
-		dir = open_dir(root.get(), name);
-		if (dir.valid() && ::flock(dir.get(), LOCK_SH | LOCK_NB))
-			dir = Fd();
+		Fd dir = open_own(root.get(), name);
+		if (!dir.valid())
+			continue;
+		// While it is empty, as it has to be.
+		auto limited = mount.limit(dir.get(), bytes);
+		if (!limited && limited.error().code != ENOENT &&
+		    limited.error().code != ENOTEMPTY) {
+			::unlinkat(root.get(), name.c_str(), AT_REMOVEDIR);
+			return tl::unexpected(limited.error());
+		}
+		Fd lock = take_lock(dir.get(), LOCK_SH);
+		if (!limited || !lock.valid())
+			continue;
+		ShmDir shm(std::move(root), std::move(dir), std::move(lock), std::move(name));
+		if (auto ret = shm.fill(); !ret)
+			return explain_mount(mount.path(), ret.error());
+		return shm;
 	}
-	if (!dir.valid())
-		return fail(EBUSY, "{}: a directory made there does not last", mount.path());
+	return fail(EBUSY, "{}: a directory made there does not last", mount.path());
+}
 
-	ShmDir shm(mount.path(), std::move(root), std::move(dir), std::move(name));
-	if (auto ret = mount.limit(shm.dir_.get(), bytes); !ret)
-		return tl::unexpected(ret.error());
-	// Whatever the umask. The command is to inherit it.
-	if (::fchmod(shm.dir_.get(), 01777) || ::fcntl(shm.dir_.get(), F_SETFD, 0))
-		return explain_mount(mount.path(), errno);
-	return shm;
+Raw<void> ShmDir::fill()
+{
+	if (::mkdirat(dir_.get(), shm_name, 0700))
+		return tl::unexpected(errno);
+	shm_ = open_dir(dir_.get(), shm_name);
+	// Whatever the umask. The command is to inherit the lock, and nothing else.
+	if (!shm_.valid() || ::fchmod(shm_.get(), 01777) || ::fcntl(lock_.get(), F_SETFD, 0))
+		return tl::unexpected(errno);
+	return {};
 }
 
 ShmDir::~ShmDir()
@@ -163,27 +222,44 @@ ShmDir::~ShmDir()
 		remove_dir(root_.get(), dir_.get(), name_);
 }
 
-Result<void> ShmDir::bind() const
+/// The same directory by the mount that this namespace has: what was opened before is in that of
+/// others, and cannot be bound.
+Raw<Fd> ShmDir::open_here(const std::string &mount_path) const
 {
-	const std::string path = mount_ + "/" + name_;
-	const Fd to(::open(target, O_PATH | O_DIRECTORY | O_CLOEXEC));
-	// Once more: what is open already is of the mount namespace that we have left.
-	const Fd from(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+	const Fd root(::open(mount_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+
+	if (!root.valid())
+		return tl::unexpected(errno);
+	auto found =
+		open_below(root.get(), fmt::format("{}/{}", name_, shm_name), O_PATH | O_DIRECTORY);
+	if (!found)
+		return tl::unexpected(found.error());
+
+	struct stat st {
+	};
 
 	struct stat ours {
 	};
 
-	struct stat found {
-	};
+	if (::fstat(found->get(), &st) || ::fstat(shm_.get(), &ours))
+		return tl::unexpected(errno);
+	if (st.st_ino != ours.st_ino || st.st_dev != ours.st_dev)
+		return tl::unexpected(ESTALE);
+	return found;
+}
 
+Result<void> ShmDir::bind(const std::string &mount_path) const
+{
+	const Fd to(::open(target, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	const auto from = open_here(mount_path);
+
+	if (!from)
+		return fail(from.error(), "{}: its directory for {} cannot be opened: {}",
+			    mount_path, target, std::strerror(from.error()));
+	const std::string from_path = fmt::format("/proc/self/fd/{}", from->get());
 	if (!to.valid())
 		return fail(errno, "{}: {}; --shm puts a directory of itmefs over it", target,
 			    std::strerror(errno));
-	if (!from.valid() || ::fstat(from.get(), &found) || ::fstat(dir_.get(), &ours))
-		return fail(errno, "{}: {}", path, std::strerror(errno));
-	if (found.st_dev != ours.st_dev || found.st_ino != ours.st_ino)
-		return fail(ESTALE, "{}: another directory now", path);
-	const std::string from_path = fmt::format("/proc/self/fd/{}", from.get());
 	const std::string to_path = fmt::format("/proc/self/fd/{}", to.get());
 	if (::mount(from_path.c_str(), to_path.c_str(), nullptr, MS_BIND, nullptr))
 		return fail(errno, "{}: cannot bind a directory of itmefs over it: {}", target,

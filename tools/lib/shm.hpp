@@ -12,7 +12,8 @@
 namespace itme
 {
 
-/// A directory in the root of an itmefs mount, for all to write, limited in size. It goes with
+/// A directory in an itmefs mount, limited in size, for all to write who have it as /dev/shm, and
+/// out of reach for others. It goes with
 /// all that is in it when this ends; one whose owner was killed goes when the next one is made.
 class ShmDir
 {
@@ -29,23 +30,26 @@ public:
 	const std::string &name() const { return name_; }
 
 	/// Over /dev/shm in the mount namespace of the caller, which is not that of others.
-	Result<void> bind() const;
+	Result<void> bind(const std::string &mount_path) const;
 
 	/// Files and all; what is open or mapped stays until it is let go.
 	Result<void> remove();
 
 private:
-	ShmDir(std::string mount, Fd root, Fd dir, std::string name) :
-		mount_(std::move(mount)), root_(std::move(root)), dir_(std::move(dir)),
+	ShmDir(Fd root, Fd dir, Fd lock, std::string name) :
+		root_(std::move(root)), dir_(std::move(dir)), lock_(std::move(lock)),
 		name_(std::move(name))
 	{
 	}
 
-	std::string mount_; ///< its path
+	Raw<void> fill();
+	Raw<Fd> open_here(const std::string &mount_path) const;
+
 	Fd root_;
-	/// Locked: in use. The command inherits it, and with it the lock, so that its files stay
-	/// even if we are killed.
 	Fd dir_;
+	/// Locked: in use. The command inherits it, so that its files stay even if we are killed.
+	Fd lock_;
+	Fd shm_;
 	std::string name_;
 };
 

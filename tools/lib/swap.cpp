@@ -95,13 +95,11 @@ Unexpected explain_header(const std::string &path, SwapHeader header)
 			    "{}: holds the memory of a hibernated system; resume that first, or "
 			    "give it up: mkswap {}",
 			    path, path);
-	case SwapHeader::byte_order:
 	case SwapHeader::page_size:
 		return fail(EINVAL,
-			    "{}: its header is from a machine of another {}; write a new one, "
-			    "which gives up what is there: mkswap {}",
-			    path, header == SwapHeader::byte_order ? "byte order" : "page size",
-			    path);
+			    "{}: its header is from a machine of another page size; write a new "
+			    "one, which gives up what is there: mkswap {}",
+			    path, path);
 	case SwapHeader::version:
 		return fail(EINVAL,
 			    "{}: its header is of an old version; write a new one: mkswap {}", path,
@@ -234,11 +232,11 @@ SwapHeader read_swap_header(int fd)
 			continue;
 		if (::pread(fd, &version, sizeof(version), 1024) != sizeof(version))
 			return SwapHeader::unreadable;
-		if (version == __builtin_bswap32(1))
-			return SwapHeader::byte_order;
 		if (page != page_sizes()[0])
 			return SwapHeader::page_size;
-		return version == 1 ? SwapHeader::ours : SwapHeader::version;
+		// The module takes either byte order, as swapon does.
+		return version == 1 || version == __builtin_bswap32(1) ? SwapHeader::ours
+								       : SwapHeader::version;
 	}
 	return SwapHeader::none;
 }
@@ -314,6 +312,12 @@ Result<SwapArea> Mount::swap_add(const SwapRequest &request)
 		return explain_open(request.path, errno);
 	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
 		return fail(EINVAL, "{}: neither a block device nor a regular file", request.path);
+	// What programs write, whoever they belong to, would be there for others to read.
+	if (S_ISREG(st.st_mode) && (st.st_uid != ::geteuid() || st.st_mode & 077))
+		return fail(EPERM,
+			    "{}: others may read what is written there; 'chown {} {} && chmod 600 "
+			    "{}' first",
+			    request.path, ::geteuid(), request.path, request.path);
 
 	itme_swap_add arg{};
 	arg.fd = fd.get();

@@ -35,11 +35,10 @@ struct SwapRequest {
 
 /// What the head of a device or file says about its use as swap area.
 enum class SwapHeader {
-	ours,	    ///< what mkswap writes on this machine
+	ours,	    ///< what mkswap writes, on a machine of whichever byte order
 	none,	    ///< not from mkswap
 	hibernated, ///< holds the memory of a machine that sleeps
-	byte_order, ///< from a machine of the other byte order
-	page_size,  ///< from one of another page size
+	page_size,  ///< from a machine of another page size
 	version,    ///< older than version 1
 	unreadable, ///< too short, or not readable
 };

@@ -437,8 +437,8 @@ struct itme_wait {
 /**
  * struct itme_swap_add - put a swap area to use
  * @fd: in, a block device or a regular file, open for reading and writing, with the
- *	header that mkswap(8) writes. It need not stay open. Until it is removed nobody
- *	else can mount, swapon, write or truncate it.
+ *	header that mkswap(8) writes, in either byte order. It need not stay open. Until it
+ *	is removed nobody else can mount, swapon, write or truncate it.
  * @prio: in, 0 to ITME_SWAP_PRIO_MAX: areas of a higher one are filled first, those of the
  *	same one in turn; -1: below all areas that are there; out, what was taken
  * @flags: in, ITME_SWAP_CHECK
@@ -518,8 +518,8 @@ struct itme_swap {
 
 /**
  * struct itme_limit - what the files below a directory may take
- * @bytes: in with SET, the limit, rounded down to pages; 0: none but those of the
- *	directories above; out, the least of its own and those above, 0: there is none
+ * @bytes: in with SET, the limit, a page at least, rounded down to pages; 0: none but
+ *	those of the directories above; out, the least of its own and those above, 0: there is none
  * @used: out, bytes that what was made below takes, or was promised (fallocate(2))
  * @flags: in, ITME_LIMIT_*
  * @pad: zero
@@ -531,8 +531,9 @@ struct itme_swap {
  * statfs(2) below it shows the limit and what is left of it. A limit can be lowered
  * below what is used; then nothing more comes.
  * Errors: -ENOTTY not a directory, or the root: what all files together may
- * take is what memory and swap areas have; -ENOENT the directory is removed; -EPERM
- * (SET), -EINVAL, -ENOMEM.
+ * take is what memory and swap areas have; -ENOENT the directory is removed; -ENOTEMPTY
+ * (SET) it has no limit yet, and is not empty; -EPERM (SET); -EINVAL, also less than a
+ * page; -ENOMEM.
  */
 struct itme_limit {
 	__u64 bytes;

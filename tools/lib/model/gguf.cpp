@@ -491,6 +491,7 @@ Result<std::vector<Part>> read_parts(int dir_fd, const std::string &name)
 			    "{}: one of {} parts, and not called NAME-0000N-of-{:05}.gguf: the "
 			    "others cannot be found",
 			    given->file.name, count, count);
+	std::uint64_t tensors = 0;
 	for (std::uint64_t i = 0; i < count; i++) {
 		auto part = i + 1 == split->part ? std::move(given)
 						 : read_part(dir_fd, split->of(i + 1), budget);
@@ -498,6 +499,11 @@ Result<std::vector<Part>> read_parts(int dir_fd, const std::string &name)
 			return tl::unexpected(part.error());
 		if (auto ret = check_part(*part, i, count); !ret)
 			return tl::unexpected(ret.error());
+		// Of each part as it comes: there may be many, each with as many as one may have.
+		tensors += part->header.tensors.size();
+		if (tensors > tensors_max)
+			return fail(EINVAL, "{}: more than {} tensors in all parts", name,
+				    tensors_max);
 		parts.push_back(std::move(*part));
 	}
 	return parts;
@@ -536,9 +542,6 @@ Result<RawModel> read_gguf(int dir_fd, const std::string &name)
 			model.tensors.push_back(std::move(tensor));
 		}
 		model.files.push_back(std::move(part.file));
-		if (model.tensors.size() > tensors_max)
-			return fail(EINVAL, "{}: more than {} tensors in all parts", name,
-				    tensors_max);
 	}
 	if (all && parts->size() > 1 && *all != model.tensors.size())
 		return fail(EINVAL, "{}: {} tensors in all parts, and its header says {}", name,
