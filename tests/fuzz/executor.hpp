@@ -21,8 +21,7 @@ struct Verdict {
 };
 
 /// What a descriptor is of.
-/// What a descriptor is of: @file is an imported one, @written all else on itmefs but the root.
-enum class Is { bad, path, root, file, written, other };
+enum class Is { bad, path, root, file, other };
 
 struct Mapping {
 	char *base = nullptr;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "fd.hpp"
-#include "model/given.hpp"
 #include "model/model.hpp"
 #include "result.hpp"
 
@@ -29,8 +28,6 @@ class Source
 public:
 	/// Regular files only; nothing else is opened, as opening a device may do something.
 	static Result<Source> open(int dir_fd, const std::string &name);
-	/// Of what the process was given, see given.hpp.
-	static Result<Source> open_given(const std::string &name);
 
 	const ModelFile &file() const { return file_; }
 
@@ -49,12 +46,9 @@ public:
 	}
 
 private:
-	Source(std::shared_ptr<const Given> content, ModelFile file) :
-		content_(std::move(content)), file_(std::move(file))
-	{
-	}
+	Source(Fd fd, ModelFile file) : fd_(std::move(fd)), file_(std::move(file)) {}
 
-	std::shared_ptr<const Given> content_;
+	Fd fd_;
 	ModelFile file_;
 };
 
