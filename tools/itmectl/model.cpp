@@ -47,6 +47,13 @@ std::string plan_name(const itme::Model &model)
 	return name;
 }
 
+void warn_left_out(const Context &ctx, const itme::ModelPlan &plan)
+{
+	if (plan.left_out)
+		ctx.warn(fmt::format("{} experts are left out: more triggers than a plan may have",
+				     plan.left_out));
+}
+
 void add_model(CLI::App &app, Context &ctx)
 {
 	CLI::App *model = app.add_subcommand(

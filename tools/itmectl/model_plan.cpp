@@ -56,21 +56,10 @@ int plan(Context &ctx, const Arguments &args)
 	auto made = itme::plan_model(*model, options);
 	if (!made)
 		return ctx.fail(made.error());
-	if (made->left_out)
-		ctx.warn(fmt::format("{} experts are left out: more triggers than a plan may have",
-				     made->left_out));
+	warn_left_out(ctx, *made);
 	made->plan.lookahead = lookahead;
 	made->plan.budget = budget;
-	const auto text = itme::format_plan(made->plan);
-	if (!text)
-		return ctx.fail(text.error());
-	if (args.file.empty() || args.file == "-") {
-		ctx.print(*text);
-		return exit_ok;
-	}
-	if (const auto ret = write_file(args.file, *text); !ret)
-		return ctx.fail(ret.error());
-	return exit_ok;
+	return write_plan(ctx, made->plan, args.file);
 }
 
 } // namespace

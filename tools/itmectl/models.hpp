@@ -19,8 +19,11 @@ itme::Result<std::uint64_t> name_imported(itme::Mount &mount, itme::Model &model
 /// The name of a model's plan: that of its first file, without what is behind the dot.
 std::string plan_name(const itme::Model &model);
 
-/// The whole of that text is written, or it is an error.
-itme::Result<void> write_file(const std::string &path, const std::string &text);
+/// Says so, if the plan lacks experts.
+void warn_left_out(const Context &ctx, const itme::ModelPlan &plan);
+
+/// To stdout, if the path is empty or "-". Returns the exit code.
+int write_plan(Context &ctx, const itme::PlanFile &plan, const std::string &path);
 
 void add_model_show(CLI::App &model, Context &ctx);
 void add_model_plan(CLI::App &model, Context &ctx);

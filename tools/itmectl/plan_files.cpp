@@ -43,6 +43,24 @@ struct Arguments {
 	}
 };
 
+/// The whole of that text is written, or it is an error.
+itme::Result<void> write_file(const std::string &path, const std::string &text)
+{
+	const itme::Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+
+	if (!fd.valid())
+		return itme::fail(errno, "{}: {}", path, std::strerror(errno));
+	for (std::size_t at = 0; at < text.size();) {
+		const ssize_t n = ::write(fd.get(), text.data() + at, text.size() - at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return itme::fail(errno, "{}: {}", path, std::strerror(errno));
+		at += static_cast<std::size_t>(n);
+	}
+	return {};
+}
+
 itme::Result<itme::PlanFile> read_plan(const std::string &path)
 {
 	const auto text = itme::read_file(path == "-" ? "/dev/stdin" : path);
@@ -106,9 +124,7 @@ itme::Result<itme::PlanFile> plan_of_model(Context &ctx, const Arguments &args, 
 	auto made = itme::plan_model(*model, options);
 	if (!made)
 		return tl::unexpected(made.error());
-	if (made->left_out)
-		ctx.warn(fmt::format("{} experts are left out: more triggers than a plan may have",
-				     made->left_out));
+	warn_left_out(ctx, *made);
 	return std::move(made->plan);
 }
 
@@ -196,35 +212,24 @@ int save(Context &ctx, const Arguments &args)
 	if (named.left_out)
 		ctx.warn(fmt::format("{} ranges are left out: their files are removed",
 				     named.left_out));
-	const auto text = itme::format_plan(named.plan);
-	if (!text)
-		return ctx.fail(text.error());
-	if (args.file.empty() || args.file == "-") {
-		ctx.print(*text);
-		return exit_ok;
-	}
-	if (const auto ret = write_file(args.file, *text); !ret)
-		return ctx.fail(ret.error());
-	return exit_ok;
+	return write_plan(ctx, named.plan, args.file);
 }
 
 } // namespace
 
-itme::Result<void> write_file(const std::string &path, const std::string &text)
+int write_plan(Context &ctx, const itme::PlanFile &plan, const std::string &path)
 {
-	const itme::Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+	const auto text = itme::format_plan(plan);
 
-	if (!fd.valid())
-		return itme::fail(errno, "{}: {}", path, std::strerror(errno));
-	for (std::size_t at = 0; at < text.size();) {
-		const ssize_t n = ::write(fd.get(), text.data() + at, text.size() - at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return itme::fail(errno, "{}: {}", path, std::strerror(errno));
-		at += static_cast<std::size_t>(n);
+	if (!text)
+		return ctx.fail(text.error());
+	if (path.empty() || path == "-") {
+		ctx.print(*text);
+		return exit_ok;
 	}
-	return {};
+	if (const auto ret = write_file(path, *text); !ret)
+		return ctx.fail(ret.error());
+	return exit_ok;
 }
 
 void add_plan_files(CLI::App &plan, Context &ctx)

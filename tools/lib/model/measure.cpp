@@ -2,6 +2,7 @@
 #include "model/measure.hpp"
 
 #include "fd.hpp"
+#include "files.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -33,6 +35,7 @@ constexpr auto duration = std::chrono::milliseconds(500);
 constexpr unsigned int depth = 8;
 /// More than caches hold.
 constexpr std::size_t buffer_max = std::size_t{512} << 20;
+constexpr std::size_t buffer_min = 8 * block;
 constexpr int nodes_max = 1024;
 
 std::uint64_t per_second(std::uint64_t bytes, Clock::duration time)
@@ -73,13 +76,29 @@ struct FileReaders {
 	}
 };
 
+/// Of a node; of all of them.
+std::uint64_t free_memory(std::optional<int> node)
+{
+	struct sysinfo info {
+	};
+
+	if (!node)
+		return ::sysinfo(&info) ? 0 : std::uint64_t{info.freeram} * info.mem_unit;
+	const auto text = read_file(fmt::format("/sys/devices/system/node/node{}/meminfo", *node));
+	constexpr std::string_view key = "MemFree:";
+	const std::size_t at = text ? text->find(key) : std::string::npos;
+	return at == std::string::npos
+		       ? 0
+		       : std::strtoull(text->c_str() + at + key.size(), nullptr, 10) << 10;
+}
+
 /// Memory of a node, which it takes some of a second to fill: as much as that is.
 class Buffer
 {
 public:
-	Buffer() :
-		at_(::mmap(nullptr, buffer_max, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))
+	explicit Buffer(std::size_t size) :
+		size_(size), at_(::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+					MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))
 	{
 	}
 
@@ -91,7 +110,7 @@ public:
 	~Buffer()
 	{
 		if (at_ != MAP_FAILED)
-			::munmap(at_, buffer_max);
+			::munmap(at_, size_);
 	}
 
 	bool valid() const { return at_ != MAP_FAILED; }
@@ -105,8 +124,7 @@ public:
 			return EINVAL;
 		mask.at(bit / (8 * sizeof(unsigned long))) |= 1UL
 							      << bit % (8 * sizeof(unsigned long));
-		return ::syscall(SYS_mbind, at_, buffer_max, MPOL_BIND, mask.data(), nodes_max + 1,
-				 0)
+		return ::syscall(SYS_mbind, at_, size_, MPOL_BIND, mask.data(), nodes_max + 1, 0)
 			       ? errno
 			       : 0;
 	}
@@ -115,7 +133,7 @@ public:
 	{
 		const auto end = Clock::now() + duration;
 
-		while (filled_ < buffer_max && Clock::now() < end) {
+		while (filled_ < size_ && Clock::now() < end) {
 			std::memset(static_cast<char *>(at_) + filled_, 1, block);
 			filled_ += block;
 		}
@@ -135,6 +153,7 @@ public:
 	}
 
 private:
+	std::size_t size_;
 	void *at_;
 	std::size_t filled_ = 0;
 };
@@ -197,9 +216,15 @@ Result<std::uint64_t> measure_file(const std::string &path)
 
 Result<std::uint64_t> measure_memory(std::optional<int> node)
 {
-	Buffer buffer;
+	// Half of what is free: more, of one node only, could call the OOM killer there.
+	const std::size_t size =
+		std::min<std::uint64_t>(buffer_max, free_memory(node) / 2) / block * block;
 	MemoryReaders readers;
 
+	if (size < buffer_min)
+		return fail(ENOMEM, "too little free memory {}to measure; give its speed instead",
+			    node ? fmt::format("in node {} ", *node) : "");
+	Buffer buffer(size);
 	if (!buffer.valid())
 		return fail(errno, "no memory to measure: {}", std::strerror(errno));
 	if (node)

@@ -76,7 +76,7 @@ struct Model {
 };
 
 /// A GGUF file (any part of a split one), a safetensors file, an index of safetensors files, or a
-/// directory with one of the latter two. Other parts are those of these names in its directory.
+/// directory with one of these. Other parts are those of these names in its directory.
 Result<Model> read_model(const std::string &path);
 /// Of a directory that is open; paths are then those names.
 Result<Model> read_model(int dir_fd, const std::string &name);
