@@ -49,7 +49,7 @@ static struct itme_inode *next_chunk(struct itme_plan *plan, struct itme_cursor 
 		pages = itme_chunk_pages(ino, *idx);
 		if (plan->lookahead && (u64)c->lead * pages >= plan->lookahead)
 			return NULL;
-		if (ino->chunks[*idx].state == ITME_ABSENT) {
+		if (itme_chunk_at(ino, *idx)->state == ITME_ABSENT) {
 			if (pages > room)
 				return NULL;
 			if (igrab(&ino->vfs)) {

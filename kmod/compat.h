@@ -11,4 +11,10 @@
 #error "itme supports Linux 6.12 only: no other version has been tried yet"
 #endif
 
+/*
+ * The dentries of the tree are kept by one reference each (dir.c), which is let go of
+ * here. Later kernels mark them instead, and kill_anon_super() does it.
+ */
+#define itme_kill_tree	kill_litter_super
+
 #endif /* ITME_COMPAT_H */

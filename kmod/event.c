@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/ktime.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "event.h"
@@ -7,6 +8,8 @@
 
 /* Events that wait to be sent, and how long the worker waits for more of them. */
 #define RING		512
+/* Of these, about files that anybody may make, as fast as he likes. */
+#define NATIVE		(RING / 2)
 #define GATHER		msecs_to_jiffies(10)
 /* A wait of a drive's normal latency is no news. */
 #define THRESHOLD	(10 * NSEC_PER_MSEC)
@@ -16,8 +19,11 @@
 /**
  * struct event - what has happened
  * @cmd: ITME_CMD_*_NTF; which of the others are sent follows from it
+ * @native: that anybody can have happen, to a written file
  * @object: number of a file
- * @name: of that file, or NULL
+ * @name: of that file, or NULL; not of a written one, which may lie where not everybody
+ *	who listens can look
+ * @pid: of a process, in the initial PID namespace
  * @stage: of @plan
  * @plan: number
  * @offset: in the file
@@ -27,9 +33,11 @@
  */
 struct event {
 	u8 cmd;
+	bool native;
 	u32 object;
 	u32 plan;
 	u32 stage;
+	u32 pid;
 	char *name;
 	u64 offset;
 	u64 value;
@@ -40,6 +48,8 @@ struct event {
 static struct event ring[RING];
 static u32 ring_head;
 static u32 ring_nr;
+/* Those of them that are @native. */
+static u32 ring_native;
 /* Lost since the mount, and since the last one that went into the ring. */
 static u64 lost_all;
 static u64 lost_now;
@@ -62,8 +72,9 @@ static void tell(struct event *event)
 
 	event->time = ktime_get_ns();
 	spin_lock(&ring_lock);
-	kept = ring_nr < RING;
+	kept = ring_nr < RING && (!event->native || ring_native < NATIVE);
 	if (kept) {
+		ring_native += event->native;
 		event->lost = lost_now;
 		lost_now = 0;
 		ring[(ring_head + ring_nr++) % RING] = *event;
@@ -87,6 +98,7 @@ static bool take(struct event *event)
 		*event = ring[ring_head];
 		ring_head = (ring_head + 1) % RING;
 		ring_nr--;
+		ring_native -= event->native;
 	}
 	spin_unlock(&ring_lock);
 	return there;
@@ -98,6 +110,9 @@ static bool put_what(struct sk_buff *skb, const struct event *e)
 	case ITME_CMD_OBJECT_NEW_NTF:
 		return !nla_put_u32(skb, ITME_A_EVENT_OBJECT, e->object) &&
 		       !nla_put_uint(skb, ITME_A_EVENT_BYTES, e->value);
+	case ITME_CMD_OBJECT_MAPPED_NTF:
+		return !nla_put_u32(skb, ITME_A_EVENT_OBJECT, e->object) &&
+		       !nla_put_u32(skb, ITME_A_EVENT_PID, e->pid);
 	case ITME_CMD_STAGE_NTF:
 		return !nla_put_u32(skb, ITME_A_EVENT_PLAN, e->plan) &&
 		       !nla_put_u32(skb, ITME_A_EVENT_STAGE, e->stage);
@@ -159,13 +174,8 @@ static void send_work(struct work_struct *work)
 	}
 }
 
-static char *name_of(struct itme_inode *ino)
-{
-	return kstrdup(ino->name, GFP_NOFS | __GFP_NOWARN);
-}
-
 /**
- * itme_event_object_new - a file was imported
+ * itme_event_object_new - a file was imported or made
  * @ino: file
  *
  * May sleep.
@@ -174,12 +184,13 @@ void itme_event_object_new(struct itme_inode *ino)
 {
 	struct event e = {
 		.cmd = ITME_CMD_OBJECT_NEW_NTF,
+		.native = ino->native,
 		.object = ino->id,
 		.value = i_size_read(&ino->vfs),
 	};
 
 	if (listeners()) {
-		e.name = name_of(ino);
+		e.name = ino->native ? NULL : itme_object_name(ino);
 		tell(&e);
 	}
 }
@@ -194,11 +205,14 @@ void itme_event_object_gone(struct itme_inode *ino)
 {
 	struct event e = {
 		.cmd = ITME_CMD_OBJECT_GONE_NTF,
+		.native = ino->native,
 		.object = ino->id,
 	};
 
 	if (listeners()) {
-		e.name = name_of(ino);
+		/* Nobody else can have it any more, so it is ours. */
+		e.name = ino->last_name;
+		ino->last_name = NULL;
 		tell(&e);
 	}
 }
@@ -207,7 +221,9 @@ void itme_event_object_mapped(struct itme_inode *ino)
 {
 	struct event e = {
 		.cmd = ITME_CMD_OBJECT_MAPPED_NTF,
+		.native = ino->native,
 		.object = ino->id,
+		.pid = task_tgid_nr(current),
 	};
 
 	if (listeners())

@@ -3,8 +3,9 @@
  * DOC: events: what listeners of the netlink family are told
  *
  * Whoever has something to tell puts it into a ring and goes on; a worker sends it. So
- * no fault waits for a listener. When there are more than the ring holds, those are lost,
- * counted, and the next one that is sent says so. Without a listener there is nothing.
+ * no fault waits for a listener. When there are more than the ring holds, or than half of
+ * it of written files that come, go or are mapped, those are lost, counted, and the next
+ * one that is sent says so. Without a listener there is nothing.
  */
 #ifndef ITME_EVENT_H
 #define ITME_EVENT_H
@@ -23,7 +24,10 @@ void itme_event_stall(struct itme_inode *ino, u32 idx, u64 ns);
 void itme_event_pressure(u64 bytes);
 void itme_event_io_error(struct itme_inode *ino, u32 idx, int err);
 
-/* What a dump has seen of a list may not be so any more. Never 0. */
+/*
+ * What a dump has seen of a list may not be so any more. Never 0. Of files, the imported ones
+ * count: who makes and removes others all the time would have no dump come to an end.
+ */
 extern atomic_t itme_objects_changed;
 extern atomic_t itme_plans_changed;
 

@@ -17,6 +17,7 @@
 
 #include "event.h"
 #include "itme.h"
+#include "native.h"
 #include "plan.h"
 #include "trace.h"
 #include "trigger.h"
@@ -25,7 +26,7 @@
  * The use of pages of a chunk has to wait for it. What triggers say is read meanwhile,
  * but not before it, as the drive may serve what comes first.
  */
-static bool begin_demand(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+bool itme_demand(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 {
 	u32 idx = itme_chunk_of(ino, first);
 	bool begun = itme_chunk_begin_fill(ino, idx, true, true);
@@ -35,7 +36,7 @@ static bool begin_demand(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 }
 
 /* Wait for a fill, and for what it came to; stall time is counted here only. */
-static int wait_filled(struct itme_inode *ino, u32 idx)
+int itme_wait_filled(struct itme_inode *ino, u32 idx)
 {
 	u64 start = ktime_get_ns();
 	int err = itme_chunk_wait(ino, idx);
@@ -50,7 +51,7 @@ static int wait_filled(struct itme_inode *ino, u32 idx)
 }
 
 /* Pages of a chunk that is there are used. */
-static void touch(struct itme_inode *ino, pgoff_t first, pgoff_t end, bool random)
+void itme_touch(struct itme_inode *ino, pgoff_t first, pgoff_t end, bool random)
 {
 	u32 idx = itme_chunk_of(ino, first);
 
@@ -61,7 +62,7 @@ static void touch(struct itme_inode *ino, pgoff_t first, pgoff_t end, bool rando
 		itme_chunk_young(ino, idx);
 }
 
-static struct folio *get_uptodate(struct itme_inode *ino, pgoff_t index)
+struct folio *itme_folio_get(struct itme_inode *ino, pgoff_t index)
 {
 	struct folio *folio = filemap_get_folio(ino->vfs.i_mapping, index);
 
@@ -74,9 +75,9 @@ static struct folio *get_uptodate(struct itme_inode *ino, pgoff_t index)
 }
 
 /* The folio of a page, locked and in the page cache, or NULL. */
-static struct folio *lock_uptodate(struct itme_inode *ino, pgoff_t index)
+struct folio *itme_folio_lock(struct itme_inode *ino, pgoff_t index)
 {
-	struct folio *folio = get_uptodate(ino, index);
+	struct folio *folio = itme_folio_get(ino, index);
 
 	if (!folio)
 		return NULL;
@@ -101,6 +102,19 @@ static vm_fault_t map_locked(struct vm_fault *vmf, struct itme_inode *ino, struc
 	}
 	vmf->page = folio_file_page(folio, vmf->pgoff);
 	return VM_FAULT_LOCKED;
+}
+
+/* Locked; a hole of a native file is made. -EAGAIN: it will be there later. */
+static int fault_page(struct itme_inode *ino, pgoff_t index, struct folio **folio)
+{
+	struct itme_want want = { .order = ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT };
+
+	if (ino->native)
+		return itme_page_lock(ino, index, &want, folio);
+	*folio = itme_folio_lock(ino, index);
+	if (*folio)
+		return 0;
+	return itme_demand(ino, index, index + 1) ? -EAGAIN : -ENOMEM;
 }
 
 /* A private copy is of one page, and who reads at random wants no others. */
@@ -128,7 +142,9 @@ static vm_fault_t map_chunk(struct vm_fault *vmf, struct itme_inode *ino, u32 id
 			vmf->pgoff - slot + PTRS_PER_PTE);
 
 	first = max(first, start);
-	next = min(next, end);
+	next = min3(next, end, DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE));
+	if (first >= next)
+		return 0;
 	itme_triggers_clip(ino, vmf->pgoff, &first, &next);
 	return filemap_map_pages(vmf, first, next - 1);
 }
@@ -155,17 +171,16 @@ static vm_fault_t itme_fault(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 	idx = itme_chunk_of(ino, vmf->pgoff);
 	failed = itme_chunk_error(ino, idx);
-	if (failed && vmf->flags & FAULT_FLAG_TRIED) {
-		folio = lock_uptodate(ino, vmf->pgoff);
+	if (failed && vmf->flags & FAULT_FLAG_TRIED && !ino->native) {
+		folio = itme_folio_lock(ino, vmf->pgoff);
 		return folio ? map_locked(vmf, ino, folio) : VM_FAULT_SIGBUS;
 	}
 
 	for (;;) {
-		int err;
+		int err = fault_page(ino, vmf->pgoff, &folio);
 
-		folio = lock_uptodate(ino, vmf->pgoff);
-		if (folio) {
-			touch(ino, vmf->pgoff, vmf->pgoff + 1, random);
+		if (!err) {
+			itme_touch(ino, vmf->pgoff, vmf->pgoff + 1, random);
 			if (!around)
 				return map_locked(vmf, ino, folio) | major;
 			folio_unlock(folio);
@@ -177,21 +192,21 @@ static vm_fault_t itme_fault(struct vm_fault *vmf)
 			around = false;
 			continue;
 		}
+		if (err != -EAGAIN)
+			return major | (err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS);
 		if (!major)
 			count_vm_event(PGMAJFAULT);
 		major = VM_FAULT_MAJOR;
-		if (!begin_demand(ino, vmf->pgoff, vmf->pgoff + 1))
-			return VM_FAULT_OOM;
 		if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 			return VM_FAULT_RETRY | major;
 		if (fault_flag_allow_retry_first(vmf->flags) && !failed) {
 			get_file(file);
 			release_fault_lock(vmf);
-			wait_filled(ino, idx);
+			itme_wait_filled(ino, idx);
 			fput(file);
 			return VM_FAULT_RETRY | major;
 		}
-		err = wait_filled(ino, idx);
+		err = itme_wait_filled(ino, idx);
 		if (err)
 			return VM_FAULT_SIGBUS | major;
 	}
@@ -216,7 +231,7 @@ static const struct vm_operations_struct itme_vm_ops = {
 	.map_pages	= itme_map_pages,
 };
 
-static int itme_mmap(struct file *file, struct vm_area_struct *vma)
+int itme_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	file_accessed(file);
 	vma->vm_ops = &itme_vm_ops;
@@ -232,7 +247,7 @@ static struct folio *demand_folio(struct itme_inode *ino, pgoff_t index, pgoff_t
 	u32 idx = itme_chunk_of(ino, index);
 
 	for (;;) {
-		struct folio *folio = get_uptodate(ino, index);
+		struct folio *folio = itme_folio_get(ino, index);
 		int err;
 
 		if (folio)
@@ -243,9 +258,9 @@ static struct folio *demand_folio(struct itme_inode *ino, pgoff_t index, pgoff_t
 			itme_triggers_touch(ino, index, end, false);
 			return ERR_PTR(-EAGAIN);
 		}
-		if (!begin_demand(ino, index, end))
+		if (!itme_demand(ino, index, end))
 			return ERR_PTR(-ENOMEM);
-		err = wait_filled(ino, idx);
+		err = itme_wait_filled(ino, idx);
 		if (err)
 			return ERR_PTR(err);
 	}
@@ -282,7 +297,7 @@ static ssize_t itme_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			break;
 		}
 		if (idx != touched)
-			touch(ino, index, end, random);
+			itme_touch(ino, index, end, random);
 		touched = idx;
 
 		offset = offset_in_folio(folio, iocb->ki_pos);
@@ -305,16 +320,16 @@ static ssize_t itme_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return done ?: err;
 }
 
-static int itme_open(struct inode *inode, struct file *file)
+int itme_open(struct inode *inode, struct file *file)
 {
-	if (file->f_mode & FMODE_WRITE)
+	if (file->f_mode & FMODE_WRITE && !itme_i(inode)->native)
 		return -EROFS;
 	file->f_mode |= FMODE_CAN_ODIRECT | FMODE_NOWAIT;
 	itme_plans_opened(itme_i(inode), 1);
 	return 0;
 }
 
-static int itme_release(struct inode *inode, struct file *file)
+int itme_release(struct inode *inode, struct file *file)
 {
 	itme_plans_opened(itme_i(inode), -1);
 	return 0;
@@ -342,19 +357,34 @@ const struct file_operations itme_file_ops = {
  */
 static bool itme_release_folio(struct folio *folio, gfp_t gfp)
 {
-	struct itme_inode *ino = itme_i(folio->mapping->host);
+	struct itme_inode *ino = itme_of(folio->mapping);
 
 	/* That flag is in the second page; a bad single page does not come by here. */
 	if (itme_chunk_kept(ino, itme_chunk_of(ino, folio->index)) &&
 	    !(folio_test_large(folio) && folio_test_has_hwpoisoned(folio)))
 		return false;
-	return itme_folio_unused(folio);
+	return !itme_beyond_end(ino, folio) && itme_folio_unused(folio);
 }
 
 /* A folio has left the page cache, whoever took it out. */
 static void itme_free_folio(struct folio *folio)
 {
 	itme_tier_uncharge(itme_tier_of(folio_nid(folio)), folio_nr_pages(folio));
+}
+
+/*
+ * Memory has failed, folio locked and unmapped. What is dirty is nowhere else: it stays,
+ * and whoever uses it gets an error, rather than zeroes or what was there before. What is
+ * being stored is clean already, and has no copy yet, see settle() in store.c.
+ */
+static int native_error_remove_folio(struct address_space *mapping, struct folio *folio)
+{
+	struct itme_inode *ino = itme_of(mapping);
+
+	if (folio_test_dirty(folio) ||
+	    itme_in_transit(itme_chunk_peek(ino, itme_chunk_of(ino, folio->index)).state))
+		return -EIO;
+	return generic_error_remove_folio(mapping, folio);
 }
 
 /* The kernel moves a folio: compaction, NUMA balancing, move_pages(2), hot-remove. */
@@ -373,7 +403,7 @@ static int itme_migrate_folio(struct address_space *mapping, struct folio *dst,
 		/* Who insists, as hot-remove does, tries again, and then has room. */
 		if (!itme_tier_charge(to, nr)) {
 			if (to == ITME_TIER_DRAM)
-				itme_pressure_want(itme_sb(mapping->host->i_sb), nr);
+				itme_pressure_want(itme_of(mapping)->fs, nr);
 			return -EAGAIN;
 		}
 	}
@@ -382,7 +412,7 @@ static int itme_migrate_folio(struct address_space *mapping, struct folio *dst,
 		return err;
 	itme_tier_uncharge(err == MIGRATEPAGE_SUCCESS ? from : to, nr);
 	if (err == MIGRATEPAGE_SUCCESS) {
-		struct itme_inode *ino = itme_i(mapping->host);
+		struct itme_inode *ino = itme_of(mapping);
 
 		itme_chunk_follow(ino, itme_chunk_of(ino, dst->index), to);
 	}
@@ -395,4 +425,14 @@ const struct address_space_operations itme_aops = {
 	.free_folio		= itme_free_folio,
 	.migrate_folio		= itme_migrate_folio,
 	.error_remove_folio	= generic_error_remove_folio,
+};
+
+const struct address_space_operations itme_native_aops = {
+	.dirty_folio		= noop_dirty_folio,
+	.write_begin		= itme_write_begin,
+	.write_end		= itme_write_end,
+	.release_folio		= itme_release_folio,
+	.free_folio		= itme_free_folio,
+	.migrate_folio		= itme_migrate_folio,
+	.error_remove_folio	= native_error_remove_folio,
 };

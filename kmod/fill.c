@@ -22,6 +22,7 @@
 
 #include "event.h"
 #include "itme.h"
+#include "swap.h"
 #include "trace.h"
 #include "trigger.h"
 
@@ -101,13 +102,23 @@ void itme_fill_exit(void)
 	kmem_cache_destroy(fill_cache);
 }
 
+/* It comes to rest as what it is now: also a fill that fails leaves what was there. */
+static void end_chunk(struct itme_inode *ino, u32 idx, int err)
+{
+	long pages = ino->native || err ? itme_present(ino, idx) : 1;
+
+	/* Of a native file there may have been nothing to read. */
+	if (ino->native)
+		itme_chunk_set_pages(ino, idx, pages);
+	itme_chunk_end_fill(ino, idx, pages, err);
+}
+
 /* The last reference on the inode may be ours, then it is evicted here. */
 static void fill_end(struct fill *fill, int err)
 {
 	struct itme_inode *ino = fill->ino;
 	struct itme_fs *fs = ino->fs;
 	u32 idx = fill->idx;
-	bool resident = !err || itme_present(ino, idx);
 
 	trace_itme_fill(ino, idx, fill->tier, fill->demand, err ?: (long)fill->bytes,
 			ktime_get_ns() - fill->started);
@@ -119,7 +130,7 @@ static void fill_end(struct fill *fill, int err)
 		atomic_dec(&fs->prefetches);
 	else if (!fill->bytes)
 		itme_triggers_read(fs);
-	itme_chunk_end_fill(ino, idx, resident, err);
+	end_chunk(ino, idx, err);
 	mempool_free(fill, fill_pool);
 	iput(&ino->vfs);
 	itme_fs_put(fs);
@@ -144,8 +155,39 @@ static bool fall_back(struct fill *fill)
 	return true;
 }
 
+/* Of a native file, what is stored and not in memory. */
+static long count_stored(struct itme_inode *ino, pgoff_t index, pgoff_t end)
+{
+	long pages = 0;
+
+	while ((index = itme_stored_next(ino, index, end, true)) < end) {
+		pgoff_t stop = itme_stored_next(ino, index, end, false);
+
+		while (index < stop) {
+			struct folio *folio = filemap_get_folio(ino->vfs.i_mapping, index);
+
+			if (IS_ERR(folio)) {
+				pages++;
+				index++;
+				continue;
+			}
+			index = folio_next_index(folio);
+			folio_put(folio);
+		}
+	}
+	return pages;
+}
+
+static pgoff_t fill_stop(const struct fill *fill)
+{
+	return itme_chunk_start(fill->ino, fill->idx) + itme_chunk_pages(fill->ino, fill->idx);
+}
+
 static long count_missing(const struct fill *fill)
 {
+	if (fill->ino->native)
+		return count_stored(fill->ino, itme_chunk_start(fill->ino, fill->idx),
+				    fill_stop(fill));
 	return (long)itme_chunk_pages(fill->ino, fill->idx) - itme_present(fill->ino, fill->idx);
 }
 
@@ -388,11 +430,6 @@ static void end_run(struct fill *fill, bool ok)
 	}
 }
 
-static pgoff_t fill_stop(const struct fill *fill)
-{
-	return itme_chunk_start(fill->ino, fill->idx) + itme_chunk_pages(fill->ino, fill->idx);
-}
-
 /*
  * A read is done. If something is missing still, the next step is not taken here, as
  * it may wait for room, which completions make.
@@ -480,6 +517,7 @@ static void read_done(struct itme_read *read)
 	struct fill *fill = container_of(read, struct fill, read);
 	struct itme_fs *fs = fill->ino->fs;
 
+	atomic_dec(&fs->reads);
 	/* Before anybody can use it, so that he finds it counted. */
 	itme_count(fill->ino, ITME_READS, 1);
 	if (!read_error(read)) {
@@ -519,10 +557,16 @@ static void start_read(struct fill *fill, pgoff_t first, pgoff_t next, unsigned 
 	read->bvec = fill->bvec;
 	read->nr = nr;
 	read->pos = (loff_t)first << PAGE_SHIFT;
-	read->len = min_t(u64, (u64)next << PAGE_SHIFT, i_size_read(&ino->vfs)) - read->pos;
+	read->len = ((u64)next << PAGE_SHIFT) - read->pos;
+	if (!ino->native)
+		read->len = min_t(u64, read->len, i_size_read(&ino->vfs) - read->pos);
 	fill->index = next;
 	atomic_set(&fill->parties, 2);
-	itme_backing_read(ino->lower, read);
+	atomic_inc(&ino->fs->reads);
+	if (ino->native)
+		itme_stored_read(ino, read);
+	else
+		itme_backing_read(ino->lower, read);
 	if (fill->demand)
 		itme_triggers_read(ino->fs);
 	if (atomic_dec_and_test(&fill->parties))
@@ -571,8 +615,18 @@ static void fill_step(struct fill *fill)
 		return;
 	}
 	while (index < end && nr < RUN_FOLIOS) {
-		pgoff_t next;
-		struct folio *folio = get_missing(fill, index, end, !nr, &next);
+		pgoff_t next = index, stop = end;
+		struct folio *folio;
+
+		/* Holes of native files are not read: who uses one makes it. */
+		if (fill->ino->native) {
+			next = itme_stored_next(fill->ino, index, end, true);
+			if (next >= end || (nr && next > index))
+				break;
+			index = next;
+			stop = itme_stored_next(fill->ino, index, end, false);
+		}
+		folio = get_missing(fill, index, stop, !nr, &next);
 
 		if (IS_ERR(folio)) {
 			err = PTR_ERR(folio);
@@ -623,7 +677,7 @@ struct fill *itme_fill_begin(struct itme_inode *ino, u32 idx, bool demand, int t
 			itme_fs_put(fs);
 	}
 	if (!fill) {
-		itme_chunk_end_fill(ino, idx, false, -EAGAIN);
+		end_chunk(ino, idx, -EAGAIN);
 		return NULL;
 	}
 	if (!demand)

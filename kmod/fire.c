@@ -111,7 +111,7 @@ static struct itme_inode *next_chunk(struct itme_fs *fs, struct itme_triggers *s
 			continue;
 		}
 		*idx = target->start + f->chunk;
-		if (ino->chunks[*idx].state == ITME_ABSENT) {
+		if (itme_chunk_at(ino, *idx)->state == ITME_ABSENT) {
 			if ((long)itme_chunk_pages(ino, *idx) > room) {
 				if (itme_age(f->since, itme_now()) < FIRED_STALE)
 					return NULL;

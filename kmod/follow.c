@@ -55,7 +55,7 @@ static bool in_order(struct itme_plan *plan, const struct itme_cursor *c)
 
 		if (!ino)
 			continue;
-		chunk = &ino->chunks[run->start + (pos - run->at)];
+		chunk = itme_chunk_at(ino, run->start + (pos - run->at));
 		missed += chunk->state == ITME_ABSENT || chunk->flags & ITME_C_UNTOUCHED;
 	}
 	return missed <= THREADS;

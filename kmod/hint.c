@@ -47,7 +47,7 @@ static void willneed_work(struct work_struct *work)
 	struct itme_inode *ino = will->ino;
 	struct itme_fs *fs = ino->fs;
 
-	for (; will->next < will->end; will->next++) {
+	for (; itme_chunk_next(ino, &will->next) && will->next < will->end; will->next++) {
 		int tier = will->left[ITME_TIER_DRAM] ? ITME_TIER_DRAM : ITME_TIER_CXL;
 
 		wait_event_idle(fs->inflight_wait, atomic_read(&fs->prefetches) < ITME_HINT_DEPTH ||
@@ -137,8 +137,8 @@ static u32 willneed(struct itme_inode *ino, struct itme_range range, u32 tier)
 		most += atomic_long_read(&itme_tiers[t].budget) >> (ino->chunk_shift - PAGE_SHIFT);
 	}
 	/* What is there or under way counts as well, as far as all of it can stay. */
-	for (u32 i = range.start; i < range.start + range.nr; i++) {
-		n += READ_ONCE(ino->chunks[i].state) != ITME_ABSENT;
+	for (u32 i = range.start; itme_chunk_next(ino, &i) && i < range.start + range.nr; i++) {
+		n += READ_ONCE(itme_chunk_at(ino, i)->state) != ITME_ABSENT;
 		if (!(i % 65536))
 			cond_resched();
 	}
@@ -235,6 +235,9 @@ static int pin_one(struct itme_inode *ino, u32 idx, int tier, bool *fresh)
 		if (!(c.flags & ITME_C_PINNED))
 			return -ENOSPC;
 		if (c.state == ITME_RESIDENT && c.tier == tier)
+			return 0;
+		/* A hole: what is made in it will be pinned. */
+		if (ino->native && c.state == ITME_ABSENT && itme_whole(ino, idx))
 			return 0;
 		if (c.state == ITME_RESIDENT && itme_move_to(ino, idx, tier))
 			continue;
@@ -341,7 +344,8 @@ int itme_advise(struct itme_inode *ino, struct itme_advise *arg, bool wait)
 		return err;
 	}
 
-	for (u32 idx = range.start; idx < range.start + range.nr; idx++) {
+	for (u32 idx = range.start; itme_chunk_next(ino, &idx) && idx < range.start + range.nr;
+	     idx++) {
 		bool ok = true;
 
 		if (signal_pending(current))
@@ -377,7 +381,8 @@ static int dontneed(struct itme_inode *ino, u64 offset, u64 length)
 	itme_count(ino, ITME_HINTS, 1);
 	if (mapping_mapped(ino->vfs.i_mapping))
 		return 0;
-	for (u32 idx = range.start; idx < range.start + range.nr; idx++) {
+	for (u32 idx = range.start; itme_chunk_next(ino, &idx) && idx < range.start + range.nr;
+	     idx++) {
 		if (signal_pending(current))
 			break;
 		page_out(ino, idx, ITME_TIER_ANY);

@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DOC: the root directory and the imported files in it
+ * DOC: inodes, and the objects among them: regular files, imported or written
  *
- * The directory is the list of objects: a linked object holds a reference on
- * its inode, which unlink or unmount drops. Dentries are made by lookup and are
- * not pinned, so nothing but the VFS keeps them.
+ * An object has a number, by which plans, chunks and the netlink family know it. Its
+ * names are those of its dentries (dir.c).
  */
 #include <linux/cred.h>
+#include <linux/dcache.h>
 #include <linux/fs_stack.h>
+#include <linux/fsnotify.h>
 #include <linux/magic.h>
-#include <linux/namei.h>
+#include <linux/posix_acl.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "dir.h"
 #include "event.h"
 #include "itme.h"
+#include "native.h"
+#include "swap.h"
+#include "quota.h"
 
 static struct kmem_cache *inode_cache;
 
@@ -47,11 +52,18 @@ struct inode *itme_inode_alloc(struct super_block *sb)
 		return NULL;
 	/* All but what init_once() made, which must survive reuse. */
 	memset_after(ino, 0, vfs);
+	ino->fs = itme_sb(sb);
+	INIT_LIST_HEAD(&ino->attrs);
+	INIT_LIST_HEAD(&ino->prefetches);
+	xa_init(&ino->stored);
 	return &ino->vfs;
 }
 
 void itme_inode_free(struct inode *inode)
 {
+	/* Path walks read it under RCU alone. */
+	if (S_ISLNK(inode->i_mode))
+		kfree(inode->i_link);
 	kmem_cache_free(inode_cache, itme_i(inode));
 }
 
@@ -62,17 +74,25 @@ void itme_inode_evict(struct inode *inode)
 
 	truncate_inode_pages_final(&inode->i_data);
 	clear_inode(inode);
+	if (ino->native)
+		itme_stored_forget(ino, 0, ULONG_MAX);
+	itme_host_free(ino);
 	if (ino->id) {
 		itme_chunks_forget(ino);
 		if (ino->planned)
 			itme_plans_forget(ino->fs, ino->id);
-		itme_changed(&itme_objects_changed);
+		if (!ino->native)
+			itme_changed(&itme_objects_changed);
 		itme_event_object_gone(ino);
 	}
 	if (ino->lower)
 		itme_backing_close(ino->lower);
-	kvfree(ino->chunks);
-	kfree(ino->name);
+	itme_chunks_free(ino);
+	kfree(ino->last_name);
+	itme_attrs_free(ino);
+	itme_quota_forget(ino);
+	if (ino->counted)
+		itme_inode_uncharge(ino->fs);
 }
 
 void itme_inode_put(struct itme_inode *ino)
@@ -80,179 +100,129 @@ void itme_inode_put(struct itme_inode *ino)
 	iput(&ino->vfs);
 }
 
-static struct itme_inode *find_linked(struct itme_fs *fs, const char *name, size_t len)
-{
-	struct itme_inode *ino;
-	unsigned long id;
-
-	/* What is here is not freed before itme_chunks_forget() had the lock. */
-	lockdep_assert_held(&fs->lock);
-	xa_for_each(&fs->objects, id, ino)
-		if (ino->linked && strlen(ino->name) == len && !memcmp(ino->name, name, len))
-			return ino;
-	return NULL;
-}
-
 /**
- * itme_inode_find - the file of a name
+ * itme_object_find - the file of a name
  * @fs: file system
- * @name: in the root directory
+ * @name: path from the root, without a slash in front
+ *
+ * All that has a name is in the dcache. Who renames meanwhile may hide it, as from any
+ * path walk without locks.
  *
  * Return: the file, for itme_inode_put(), or NULL
  */
-struct itme_inode *itme_inode_find(struct itme_fs *fs, const char *name)
+struct itme_inode *itme_object_find(struct itme_fs *fs, const char *name)
 {
-	struct itme_inode *ino;
+	struct dentry *at = dget(fs->sb->s_root);
+	struct itme_inode *ino = NULL;
 
-	spin_lock(&fs->lock);
-	ino = find_linked(fs, name, strlen(name));
-	if (ino && !igrab(&ino->vfs))
-		ino = NULL;
-	spin_unlock(&fs->lock);
+	while (at) {
+		struct qstr part = QSTR_INIT(name, strchrnul(name, '/') - name);
+		struct dentry *next;
+
+		next = part.len && part.len <= NAME_MAX ? d_hash_and_lookup(at, &part) : NULL;
+		dput(at);
+		at = IS_ERR_OR_NULL(next) ? NULL : next;
+		name += part.len;
+		if (!*name)
+			break;
+		name++;
+	}
+	if (at && d_really_is_positive(at) && itme_i(d_inode(at))->id &&
+	    igrab(d_inode(at)))
+		ino = itme_i(d_inode(at));
+	dput(at);
 	return ino;
 }
 
-static struct dentry *root_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
+/**
+ * itme_object_path - the name of a file, as it is now
+ * @ino: file
+ * @buf: room for it
+ * @len: bytes of @buf
+ *
+ * Return: path from the root, without a slash in front; empty if it has no name left
+ */
+const char *itme_object_path(struct itme_inode *ino, char *buf, int len)
 {
-	struct itme_fs *fs = itme_sb(dir->i_sb);
-	struct inode *inode = NULL;
-	struct itme_inode *ino;
+	struct dentry *alias = d_find_alias(&ino->vfs) ?: d_find_any_alias(&ino->vfs);
+	const char *path;
 
-	if (dentry->d_name.len > ITME_NAME_MAX)
-		return ERR_PTR(-ENAMETOOLONG);
-	spin_lock(&fs->lock);
-	ino = find_linked(fs, dentry->d_name.name, dentry->d_name.len);
-	if (ino)
-		inode = igrab(&ino->vfs);
-	spin_unlock(&fs->lock);
-	/* s_d_op deletes dentries at their last use, negative ones too. */
-	return d_splice_alias(inode, dentry);
+	/* One that is removed and still open has a dentry, with its last name. */
+	path = alias ? dentry_path_raw(alias, buf, len) : "";
+	dput(alias);
+	if (IS_ERR(path))
+		return "";
+	return path + (*path == '/');
 }
 
-static int root_unlink(struct inode *dir, struct dentry *dentry)
+/* As itme_object_path(), for the caller to free; NULL without memory. */
+char *itme_object_name(struct itme_inode *ino)
 {
-	struct inode *inode = d_inode(dentry);
+	char *buf = __getname();
+	char *name;
 
-	itme_i(inode)->linked = false;
-	itme_changed(&itme_objects_changed);
-	inode_set_mtime_to_ts(dir, inode_set_ctime_current(dir));
-	drop_nlink(inode);
-	/* The directory's reference; the caller still has one. */
-	iput(inode);
-	return 0;
-}
-
-static int root_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
-		       umode_t mode, bool excl)
-{
-	/* Files come by import. Written files are not supported. */
-	return -EOPNOTSUPP;
-}
-
-static int root_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
-		      umode_t mode)
-{
-	return -EOPNOTSUPP;
-}
-
-static int root_iterate(struct file *file, struct dir_context *ctx)
-{
-	struct itme_fs *fs = itme_sb(file_inode(file)->i_sb);
-	struct itme_inode *ino;
-	unsigned long id;
-
-	if (!dir_emit_dots(file, ctx))
-		return 0;
-	/* Positions after the dots are the numbers of the objects, from 1. */
-	for (id = ctx->pos - 1; ; id++) {
-		bool linked;
-
-		spin_lock(&fs->lock);
-		ino = xa_find(&fs->objects, &id, U32_MAX, XA_PRESENT);
-		linked = ino && ino->linked;
-		spin_unlock(&fs->lock);
-		if (!ino)
-			return 0;
-		/* Cannot be unlinked, thus not freed, under the inode lock. */
-		if (linked && !dir_emit(ctx, ino->name, strlen(ino->name), ino->vfs.i_ino, DT_REG))
-			return 0;
-		ctx->pos = id + 2;
-	}
-}
-
-static int itme_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *attr)
-{
-	if (attr->ia_valid & ATTR_SIZE)
-		return -EROFS;
-	return simple_setattr(idmap, dentry, attr);
-}
-
-static const struct inode_operations root_inode_ops = {
-	.lookup		= root_lookup,
-	.unlink		= root_unlink,
-	.create		= root_create,
-	.mkdir		= root_mkdir,
-	.setattr	= itme_setattr,
-};
-
-static const struct file_operations root_file_ops = {
-	.owner		= THIS_MODULE,
-	.llseek		= generic_file_llseek,
-	.read		= generic_read_dir,
-	.iterate_shared	= root_iterate,
-	.unlocked_ioctl	= itme_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
-};
-
-static const struct inode_operations file_inode_ops = {
-	.setattr	= itme_setattr,
-	.getattr	= simple_getattr,
-};
-
-struct inode *itme_root_create(struct super_block *sb, umode_t mode)
-{
-	struct inode *inode = new_inode(sb);
-
-	if (!inode)
+	if (!buf)
 		return NULL;
-	inode->i_ino = 1;
-	inode->i_mode = S_IFDIR | mode;
-	inode->i_op = &root_inode_ops;
-	inode->i_fop = &root_file_ops;
-	set_nlink(inode, 2);
-	simple_inode_init_ts(inode);
-	return inode;
+	name = kstrdup(itme_object_path(ino, buf, PATH_MAX), GFP_NOFS | __GFP_NOWARN);
+	__putname(buf);
+	return name;
 }
 
-static int register_object(struct itme_fs *fs, struct itme_inode *ino)
+/**
+ * itme_object_keep_name - the last name of a file goes
+ * @ino: inode, locked; it need not be an object
+ * @dentry: the name
+ *
+ * Listeners are told which file it was when it has gone.
+ */
+void itme_object_keep_name(struct itme_inode *ino, struct dentry *dentry)
 {
+	char *buf, *path;
+
+	/* Of a written file they are not told. */
+	if (!ino->id || ino->native)
+		return;
+	buf = __getname();
+	if (!buf)
+		return;
+	path = dentry_path_raw(dentry, buf, PATH_MAX);
+	kfree(ino->last_name);
+	ino->last_name = IS_ERR(path) ? NULL : kstrdup(path + 1, GFP_KERNEL_ACCOUNT);
+	__putname(buf);
+}
+
+/**
+ * itme_object_add - give a file its number
+ * @ino: file; can be found by the number from now on
+ *
+ * Return: 0 or -errno
+ */
+int itme_object_add(struct itme_inode *ino)
+{
+	struct itme_fs *fs = ino->fs;
 	u32 id;
 	int err;
 
-	/* Under dir lock, so the number is not seen before the file is whole. */
+	/* The number is there, but leads nowhere before the file is whole. */
 	err = xa_alloc_cyclic(&fs->objects, &id, NULL, XA_LIMIT(1, S32_MAX), &fs->next_id,
 			      GFP_KERNEL);
 	if (err < 0)
 		return err;
 	ino->id = id;
-	for (u32 i = 0; i < ino->nr_chunks; i++) {
+	for (u32 i = 0; ino->chunks && i < ino->nr_chunks; i++) {
 		INIT_LIST_HEAD(&ino->chunks[i].node);
 		ino->chunks[i].object = id;
 		if (!(i % 65536))
 			cond_resched();
 	}
 	spin_lock(&fs->lock);
-	ino->linked = true;
 	xa_store(&fs->objects, id, ino, GFP_ATOMIC);
 	spin_unlock(&fs->lock);
-	itme_changed(&itme_objects_changed);
-	itme_event_object_new(ino);
 	return 0;
 }
 
 /* Takes over @lower, of itme_backing_open(), also when it fails. */
-static struct inode *new_object(struct super_block *sb, struct file *lower, const char *name,
-				u32 chunk_size)
+static struct inode *new_import(struct super_block *sb, struct file *lower, u32 chunk_size)
 {
 	struct inode *lower_inode = file_inode(lower);
 	loff_t size = i_size_read(lower_inode);
@@ -266,15 +236,18 @@ static struct inode *new_object(struct super_block *sb, struct file *lower, cons
 		return ERR_PTR(-ENOMEM);
 	}
 	ino = itme_i(inode);
-	INIT_LIST_HEAD(&ino->prefetches);
 	ino->lower = lower;
-	ino->fs = itme_sb(sb);
 	ino->chunk_shift = ilog2(chunk_size);
-	inode->i_ino = get_next_ino();
+	/* Whoever may import is not held up by what others have made. */
+	atomic_long_inc(&ino->fs->inodes);
+	ino->counted = true;
+	ino->quota = itme_quota_get(&ino->fs->quota);
+	inode->i_ino = atomic64_inc_return(&ino->fs->last_ino);
 	inode->i_mode = S_IFREG | (lower_inode->i_mode & 0555);
 	inode->i_uid = lower_inode->i_uid;
 	inode->i_gid = lower_inode->i_gid;
-	inode->i_op = &file_inode_ops;
+	cache_no_acl(inode);
+	inode->i_op = &itme_file_inode_ops;
 	inode->i_fop = &itme_file_ops;
 	inode->i_mapping->a_ops = &itme_aops;
 	inode->i_blkbits = ino->chunk_shift;
@@ -299,8 +272,10 @@ static struct inode *new_object(struct super_block *sb, struct file *lower, cons
 	else
 		ino->chunks = kvcalloc(nr, sizeof(*ino->chunks),
 				       GFP_KERNEL | __GFP_NOWARN);
-	ino->name = kstrdup(name, GFP_KERNEL);
-	if (!ino->chunks || !ino->name)
+	if (!ino->chunks)
+		goto put;
+	err = itme_object_add(ino);
+	if (err)
 		goto put;
 	return inode;
 put:
@@ -336,11 +311,9 @@ int itme_import_file(struct file *dir, struct file *lower, const char *name, u32
 {
 	struct dentry *root = dir->f_path.dentry;
 	struct super_block *sb = root->d_sb;
-	struct itme_fs *fs = itme_sb(sb);
 	struct qstr qname = QSTR_INIT(name, strlen(name));
-	struct dentry *stale;
+	struct dentry *dentry;
 	struct inode *inode;
-	bool taken;
 	int err;
 
 	err = check_lower(sb, lower);
@@ -351,47 +324,33 @@ int itme_import_file(struct file *dir, struct file *lower, const char *name, u32
 	if (IS_ERR(lower))
 		return PTR_ERR(lower);
 	inode_lock(d_inode(root));
+	/* Whoever has just asked for the name has left a negative one. */
+	dentry = d_hash_and_lookup(root, &qname) ?: d_alloc(root, &qname);
 	err = -EEXIST;
-	spin_lock(&fs->lock);
-	taken = find_linked(fs, name, strlen(name));
-	spin_unlock(&fs->lock);
-	if (taken) {
+	if (IS_ERR_OR_NULL(dentry))
+		err = dentry ? PTR_ERR(dentry) : -ENOMEM;
+	if (IS_ERR_OR_NULL(dentry) || d_really_is_positive(dentry)) {
 		itme_backing_close(lower);
 		goto unlock;
 	}
-	inode = new_object(sb, lower, name, chunk_size);
-	err = PTR_ERR(inode);
-	if (IS_ERR(inode))
+	inode = new_import(sb, lower, chunk_size);
+	err = PTR_ERR_OR_ZERO(inode);
+	if (err)
 		goto unlock;
-	err = register_object(fs, itme_i(inode));
-	if (err) {
-		iput(inode);
-		goto unlock;
-	}
-	/* Whoever asked for the name just before must not hide it now. */
-	stale = d_hash_and_lookup(root, &qname);
-	if (!IS_ERR_OR_NULL(stale)) {
-		if (d_is_negative(stale))
-			d_drop(stale);
-		dput(stale);
-	}
 	sb->s_stack_depth = max(sb->s_stack_depth, file_inode(lower)->i_sb->s_stack_depth + 1);
 	inode_set_mtime_to_ts(d_inode(root), inode_set_ctime_current(d_inode(root)));
+	/* The reference to the name stays until it is removed, see dir.c. */
+	if (d_unhashed(dentry))
+		d_add(dentry, inode);
+	else
+		d_instantiate(dentry, inode);
+	itme_changed(&itme_objects_changed);
+	itme_event_object_new(itme_i(inode));
+	fsnotify_create(d_inode(root), dentry);
+	dentry = NULL;
 unlock:
 	inode_unlock(d_inode(root));
+	if (!IS_ERR(dentry))
+		dput(dentry);
 	return err;
-}
-
-/* Unmount: the directory lets go of its files. No work is in flight. */
-void itme_inode_drop_all(struct itme_fs *fs)
-{
-	struct itme_inode *ino;
-	unsigned long id;
-
-	xa_for_each(&fs->objects, id, ino) {
-		if (ino->linked) {
-			ino->linked = false;
-			iput(&ino->vfs);
-		}
-	}
 }

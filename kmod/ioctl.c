@@ -7,15 +7,22 @@
 #include <linux/uaccess.h>
 
 #include "itme.h"
+#include "quota.h"
+#include "swap.h"
 
 static bool zero(const void *p, size_t n)
 {
 	return !memchr_inv(p, 0, n);
 }
 
-static bool is_root(struct file *file)
+static bool is_dir(struct file *file)
 {
 	return S_ISDIR(file_inode(file)->i_mode);
+}
+
+static bool is_root(struct file *file)
+{
+	return file->f_path.dentry == file->f_path.dentry->d_sb->s_root;
 }
 
 static int do_info(struct file *file, void *p)
@@ -26,7 +33,8 @@ static int do_info(struct file *file, void *p)
 		return -EINVAL;
 	*info = (struct itme_info){
 		.features = ITME_FEATURE_IMPORT | ITME_FEATURE_ADVISE | ITME_FEATURE_CXL |
-			    ITME_FEATURE_PREFETCH | ITME_FEATURE_TRIGGER,
+			    ITME_FEATURE_PREFETCH | ITME_FEATURE_TRIGGER | ITME_FEATURE_NATIVE |
+			    ITME_FEATURE_SWAP,
 		.advices = BIT_ULL(ITME_ADVICE_NR) - 1,
 		.chunk_min = 1U << ITME_CHUNK_MIN_SHIFT,
 		.chunk_max = 1U << ITME_CHUNK_MAX_SHIFT,
@@ -116,7 +124,7 @@ static int do_import(struct file *file, void *p)
 	return err;
 }
 
-static int put_path(struct itme_inode *ino, u64 to, u32 *len)
+static int put_path(struct file *of, u64 to, u32 *len)
 {
 	u32 room = *len;
 	char *buf, *path;
@@ -125,7 +133,8 @@ static int put_path(struct itme_inode *ino, u64 to, u32 *len)
 	buf = kmalloc(PATH_MAX, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
-	path = file_path(ino->lower, buf, PATH_MAX);
+	*buf = 0;
+	path = of ? file_path(of, buf, PATH_MAX) : buf;
 	if (IS_ERR(path)) {
 		err = PTR_ERR(path);
 		goto out;
@@ -145,13 +154,13 @@ static int do_object(struct file *file, void *p)
 	u32 len = obj->path_len;
 	int err = 0;
 
-	if (is_root(file))
+	if (is_dir(file))
 		return -ENOTTY;
 	if (!zero(obj->reserved, sizeof(obj->reserved)))
 		return -EINVAL;
 	itme_query_object(itme_i(file_inode(file)), obj);
 	if (path)
-		err = put_path(itme_i(file_inode(file)), path, &len);
+		err = put_path(itme_i(file_inode(file))->lower, path, &len);
 	obj->path = path;
 	obj->path_len = path ? len : 0;
 	return err;
@@ -159,7 +168,7 @@ static int do_object(struct file *file, void *p)
 
 static int do_advise(struct file *file, void *p)
 {
-	if (is_root(file))
+	if (is_dir(file))
 		return -ENOTTY;
 	return itme_advise(itme_i(file_inode(file)), p, true);
 }
@@ -173,7 +182,7 @@ static int do_residency(struct file *file, void *p)
 	u64 size, end;
 	u32 first, last;
 
-	if (is_root(file))
+	if (is_dir(file))
 		return -ENOTTY;
 	if (res->flags || !zero(res->reserved, sizeof(res->reserved)))
 		return -EINVAL;
@@ -187,8 +196,12 @@ static int do_residency(struct file *file, void *p)
 	memset(res->bytes, 0, sizeof(res->bytes));
 	res->large = 0;
 	for (u32 idx = first; idx < last; idx++) {
-		u8 byte = itme_query_chunk(ino, idx, res);
+		u8 byte;
 
+		/* Nobody wants to know of each hole: to where there may be something. */
+		if (idx - first >= room && (!itme_chunk_next(ino, &idx) || idx >= last))
+			break;
+		byte = itme_query_chunk(ino, idx, res);
 		if (idx - first < room && put_user(byte, map + (idx - first)))
 			return -EFAULT;
 		if (fatal_signal_pending(current))
@@ -208,7 +221,7 @@ static int do_stats(struct file *file, void *p)
 	if (flags & ~ITME_STATS_FILE || stats->pad ||
 	    !zero(stats->reserved, sizeof(stats->reserved)))
 		return -EINVAL;
-	if (flags & ITME_STATS_FILE && is_root(file))
+	if (flags & ITME_STATS_FILE && is_dir(file))
 		return -ENOTTY;
 	memset(stats, 0, sizeof(*stats));
 	stats->flags = flags;
@@ -222,7 +235,7 @@ static int do_prefetch(struct file *file, void *p)
 {
 	struct itme_prefetch *arg = p;
 
-	if (is_root(file))
+	if (is_dir(file))
 		return -ENOTTY;
 	if (arg->flags || !zero(arg->reserved, sizeof(arg->reserved)) ||
 	    !arg->count || arg->count > ITME_SPANS_MAX ||
@@ -235,11 +248,89 @@ static int do_wait(struct file *file, void *p)
 {
 	struct itme_wait *arg = p;
 
-	if (is_root(file))
+	if (is_dir(file))
 		return -ENOTTY;
 	if (arg->flags || arg->pad || !zero(arg->reserved, sizeof(arg->reserved)))
 		return -EINVAL;
 	return itme_wait(itme_i(file_inode(file)), arg);
+}
+
+static int do_limit(struct file *file, void *p)
+{
+	struct itme_limit *arg = p;
+	struct inode *dir = file_inode(file);
+	int err = 0;
+
+	if (!is_dir(file) || is_root(file))
+		return -ENOTTY;
+	if (arg->flags & ~ITME_LIMIT_SET || !zero(arg->reserved, sizeof(arg->reserved)) ||
+	    arg->pad)
+		return -EINVAL;
+	if (arg->flags & ITME_LIMIT_SET && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	inode_lock(dir);
+	if (arg->flags & ITME_LIMIT_SET)
+		err = IS_DEADDIR(dir) ? -ENOENT : itme_quota_limit(itme_i(dir), arg->bytes);
+	if (!err)
+		itme_quota_info(itme_i(dir), &arg->bytes, &arg->used);
+	inode_unlock(dir);
+	return err;
+}
+
+static int do_swap_add(struct file *file, void *p)
+{
+	struct itme_swap_add *arg = p;
+	struct fd area;
+	int err;
+
+	if (!is_root(file))
+		return -ENOTTY;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (arg->flags & ~ITME_SWAP_CHECK || !zero(arg->reserved, sizeof(arg->reserved)) ||
+	    arg->prio < -1 || arg->prio > ITME_SWAP_PRIO_MAX)
+		return -EINVAL;
+	area = fdget(arg->fd);
+	if (!fd_file(area))
+		return -EBADF;
+	err = itme_area_add(itme_sb(file_inode(file)->i_sb), fd_file(area), &arg->prio,
+			    arg->flags & ITME_SWAP_CHECK, &arg->id);
+	fdput(area);
+	return err;
+}
+
+static int do_swap_remove(struct file *file, void *p)
+{
+	struct itme_swap_remove *arg = p;
+
+	if (!is_root(file))
+		return -ENOTTY;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (arg->flags || !zero(arg->reserved, sizeof(arg->reserved)))
+		return -EINVAL;
+	return itme_swap_remove(itme_sb(file_inode(file)->i_sb), arg->id);
+}
+
+static int do_swap_get(struct file *file, void *p)
+{
+	struct itme_swap *swap = p;
+	u32 len = swap->path_len;
+	struct file *area;
+	int err;
+
+	if (!is_root(file))
+		return -ENOTTY;
+	if (swap->flags || !zero(swap->reserved, sizeof(swap->reserved)))
+		return -EINVAL;
+	err = itme_area_get(itme_sb(file_inode(file)->i_sb), swap, &area);
+	if (err)
+		return err;
+	if (swap->path)
+		err = put_path(area, swap->path, &len);
+	swap->path_len = swap->path ? len : 0;
+	fput(area);
+	return err;
 }
 
 static const struct {
@@ -256,6 +347,10 @@ static const struct {
 	{ ITME_IOC_STATS, do_stats },
 	{ ITME_IOC_PREFETCH, do_prefetch },
 	{ ITME_IOC_WAIT, do_wait },
+	{ ITME_IOC_LIMIT, do_limit },
+	{ ITME_IOC_SWAP_ADD, do_swap_add },
+	{ ITME_IOC_SWAP_REMOVE, do_swap_remove },
+	{ ITME_IOC_SWAP_GET, do_swap_get },
 };
 
 static_assert(sizeof(struct itme_tier_info) <= 256 && sizeof(struct itme_stats) <= 256);

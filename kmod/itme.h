@@ -10,7 +10,7 @@
  *
  * Locks, outermost first:
  *
- *   inode lock of the root   names: import, unlink; readdir takes it shared
+ *   inode lock               names in a directory, attributes and ACLs of an inode
  *   pending_mutex            netlink_plan.c; plans that have come in part, by socket
  *   mounted_lock             netlink.c; spinlock, none taken inside: which file system
  *   fs->budget_lock          mutex; one change of budgets or nodes at a time
@@ -19,16 +19,25 @@
  *   inode->i_lock            taken by igrab() under fs->lock
  *   mapping->i_pages         xa_lock, as anywhere in mm; recycle.c, folio locked
  *   ring_lock                event.c: what is to be told to listeners
+ *   attr_lock                xattr.c; rwlock; lists of attributes
+ *   fs->quota_lock           spinlock; what files may take, struct itme_quota
  *   charge_lock              tier.c; spinlock; use against budget of a tier
+ *   areas.lock               area.c; spinlock; which areas there are, units taken
+ *
+ *   areas.mutex              area.c; areas come and go. Inside: the inode lock of the
+ *                            file that is an area; none of ours but areas.lock
+ *   writeout.one             mutex; a part is written beside reads; none inside
  *
  * fs->lock is taken in process context only: completions of I/O go through a
  * work item. Nothing sleeps or takes a folio lock under it.
  *
  * A chunk in transit (ITME_FILLING, ITME_BUSY) belongs to the one who put it
  * there, until that one puts it back to ITME_ABSENT or ITME_RESIDENT. That
- * stands where other file systems take mapping->invalidate_lock: the content of
- * imported files never changes, so a reader who finds an uptodate folio may use
- * it whatever the state of its chunk is.
+ * stands where other file systems take mapping->invalidate_lock: a page comes into
+ * the page cache and goes from it, and so into being and out of it, by the owner of
+ * its chunk only, but for what the kernel takes. The content of imported files never
+ * changes, and that of native ones changes in the page cache, so whoever finds an
+ * uptodate folio may use it whatever the state of its chunk is.
  *
  * Lifetimes: a work item that names an inode holds a reference on it (igrab),
  * and fs->inflight counts it; unmount waits for that count to be zero before it
@@ -52,14 +61,25 @@
 #include <linux/xarray.h>
 #include <linux/itme.h>
 
+#include "area.h"
 #include "plan.h"
 #include "policy.h"
+#include "quota.h"
 #include "stats.h"
 #include "stream.h"
+#include "writeout.h"
 
 #define ITME_CHUNK_MIN_SHIFT	16
 #define ITME_CHUNK_MAX_SHIFT	21
 #define ITME_CHUNK_MAX_PAGES	(1UL << (ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT))
+/* Chunks of a segment of the table of a native file, see table.c. */
+#define ITME_SEG_CHUNKS		120
+/*
+ * Chunks have numbers of 32 bits, and so has the one after the last of any segment: who
+ * goes over them counts one further.
+ */
+#define ITME_MAX_BYTES		((loff_t)rounddown(U32_MAX - 1, ITME_SEG_CHUNKS) << \
+				 ITME_CHUNK_MAX_SHIFT)
 /* Tiers that are memory; ITME_TIER_NVME is not. */
 #define ITME_MEM_TIERS		2
 /* Below this the ring cannot stream. */
@@ -99,8 +119,7 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @stray: file that was used last without a plan that is trusted; under @lock
  * @stray_at: when, 1/ITME_HZ s
  * @learn: who makes plans of touches
- * @objects: inodes by number, until evicted. Entered under the root's inode lock,
- *	seen and erased under @lock
+ * @objects: inodes by number, until evicted; seen and erased under @lock
  * @next_id: where the search for a free number starts
  * @budget_lock: see above
  * @pages_wait: woken when a chunk has come to rest or left, or a budget changed;
@@ -108,6 +127,9 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @inflight: work items that hold an inode
  * @prefetches: those of them that fill and are not waited for
  * @starving: fills that are waited for and find no room
+ * @reads: reads under way, of lower files and swap areas
+ * @areas: swap areas
+ * @writeout: who writes to them ahead of need
  * @willneeds: those of them that work on a WILLNEED, a prefetch, or a HOT that nobody
  *	waits for
  * @inflight_wait: woken when @inflight or @prefetches falls
@@ -130,7 +152,16 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @rotation: time between two looks of the sampler at a chunk, 1/ITME_HZ s, by tier
  * @sampled_read: bytes read when the sampler last looked
  * @counters: since the mount
- * @mode: of the root directory
+ * @mode: of the root directory, at mount
+ * @uid: likewise
+ * @gid: likewise
+ * @quota: what all written files together take
+ * @quota_lock: protects it, those below it, and the shares of inodes
+ * @inodes: inodes, and names of them beyond the first
+ * @inodes_max: most that there may be; those of imports do not fail for it
+ * @small: bytes of kernel memory that inodes have for attributes and the like
+ * @tables: likewise, for where the pages of written files are
+ * @last_ino: newest inode number
  */
 struct itme_fs {
 	struct super_block *sb;
@@ -151,6 +182,9 @@ struct itme_fs {
 	atomic_t inflight;
 	atomic_t prefetches;
 	atomic_t starving;
+	atomic_t reads;
+	struct itme_areas areas;
+	struct itme_writeout writeout;
 	atomic_t willneeds;
 	wait_queue_head_t inflight_wait;
 	bool stopping;
@@ -173,20 +207,41 @@ struct itme_fs {
 	u64 sampled_read;
 	struct itme_counters counters;
 	umode_t mode;
+	kuid_t uid;
+	kgid_t gid;
+	struct itme_quota quota;
+	spinlock_t quota_lock;
+	atomic_long_t inodes;
+	long inodes_max;
+	atomic_long_t small;
+	atomic_long_t tables;
+	atomic64_t last_ino;
 };
 
 /**
- * struct itme_inode - an imported file
+ * struct itme_inode - an inode; if it is a regular file, an object
  * @vfs: the inode
  * @fs: the file system
- * @id: number in fs->objects
+ * @id: number in fs->objects, 0 if it is no regular file
+ * @native: a written file: it has no lower file
+ * @counted: in fs->inodes
+ * @own_quota: a directory: @quota was made for it
  * @chunk_shift: log2 of the chunk size in bytes
- * @nr_chunks: chunks of the file
- * @chunks: their state, under fs->lock
+ * @nr_chunks: chunks of the file; of a native one they follow its size
+ * @chunks: their state, under fs->lock; of a native file NULL
+ * @segs: likewise of a native file, see table.c
  * @lower: the lower file, open O_DIRECT for reading, writers denied
  * @lower_mtime: when it was last written, at import
- * @name: name in the root directory, constant
- * @linked: still in the directory; under the root's inode lock
+ * @last_name: path that it had before it lost its last name; under the inode lock
+ * @quota: what the file, or what is made in the directory, counts for; changes for an
+ *	empty directory only, under its inode lock
+ * @charged: pages that it has, under fs->quota_lock
+ * @promised: those that it may still have for sure, under fs->quota_lock
+ * @tables: pages of @segs that count as pages of the file, under fs->quota_lock
+ * @units: of swap areas that @charged can take, under fs->quota_lock
+ * @promised_units: those for @promised, under fs->quota_lock
+ * @small: its part of fs->small, under the inode lock
+ * @attrs: extended attributes, see xattr.c
  * @planned: plans that name it; written under fs->lock
  * @sources: plans with triggers of which it has a source; written under fs->lock
  * @targets: plans with triggers of which it has a target, under fs->lock
@@ -194,6 +249,8 @@ struct itme_fs {
  * @hints: those of fs->willneeds that are for this file
  * @prefetches: of ITME_IOC_PREFETCH, while they are under way; under fs->lock
  * @streams: sequential readers, under fs->lock
+ * @stored: what of a native file is on swap areas, struct itme_stored by chunk; changed
+ *	by the owner of the chunk, under fs->lock
  * @counters: since the import
  */
 struct itme_inode {
@@ -202,7 +259,9 @@ struct itme_inode {
 	u32 id;
 	u32 nr_chunks;
 	u8 chunk_shift;
-	bool linked;
+	bool native;
+	bool counted;
+	bool own_quota;
 	u32 planned;
 	u32 sources;
 	u32 targets;
@@ -210,10 +269,20 @@ struct itme_inode {
 	atomic_t hints;
 	struct list_head prefetches;
 	struct itme_chunk *chunks;
+	struct xarray segs;
 	struct file *lower;
 	struct timespec64 lower_mtime;
-	char *name;
+	char *last_name;
+	struct itme_quota *quota;
+	long charged;
+	long promised;
+	long tables;
+	long units;
+	long promised_units;
+	long small;
+	struct list_head attrs;
 	struct itme_streams streams;
+	struct xarray stored;
 	struct itme_counters counters;
 };
 
@@ -222,9 +291,31 @@ static inline struct itme_inode *itme_i(struct inode *inode)
 	return container_of(inode, struct itme_inode, vfs);
 }
 
+/* Of its page cache; the host of that may be another inode, see host.c. */
+static inline struct itme_inode *itme_of(struct address_space *mapping)
+{
+	return itme_i(container_of(mapping, struct inode, i_data));
+}
+
 static inline struct itme_fs *itme_sb(struct super_block *sb)
 {
 	return sb->s_fs_info;
+}
+
+extern struct itme_chunk itme_no_chunk;
+struct itme_chunk *itme_chunk_find(const struct itme_inode *ino, u32 idx);
+u32 itme_chunk_number(const struct itme_chunk *c);
+u16 *itme_chunk_count(const struct itme_chunk *c);
+
+/* A hole of a native file has no chunk: &itme_no_chunk then, which is ABSENT. */
+static inline struct itme_chunk *itme_chunk_at(const struct itme_inode *ino, u32 idx)
+{
+	return likely(ino->chunks) ? &ino->chunks[idx] : itme_chunk_find(ino, idx);
+}
+
+static inline u32 itme_chunk_idx(const struct itme_inode *ino, const struct itme_chunk *c)
+{
+	return likely(ino->chunks) ? c - ino->chunks : itme_chunk_number(c);
 }
 
 static inline u32 itme_chunk_of(const struct itme_inode *ino, pgoff_t index)
@@ -237,18 +328,33 @@ static inline pgoff_t itme_chunk_start(const struct itme_inode *ino, u32 idx)
 	return (pgoff_t)idx << (ino->chunk_shift - PAGE_SHIFT);
 }
 
-/* Pages of a chunk; the last one of a file may be short. */
+/* Pages of a chunk; the last one of an imported file may be short. */
 static inline unsigned long itme_chunk_pages(const struct itme_inode *ino, u32 idx)
 {
 	pgoff_t end = DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE);
 
+	/* May have pages beyond the end of the file. */
+	if (ino->native)
+		return 1UL << (ino->chunk_shift - PAGE_SHIFT);
 	return min(itme_chunk_start(ino, idx + 1), end) - itme_chunk_start(ino, idx);
 }
 
+/* Bytes of it; of a native file those that were in memory when it was last at rest. */
 static inline u64 itme_chunk_bytes(const struct itme_inode *ino, u32 idx)
 {
+	if (ino->native) {
+		struct itme_chunk *c = itme_chunk_at(ino, idx);
+
+		return c == &itme_no_chunk ? 0 : (u64)*itme_chunk_count(c) << PAGE_SHIFT;
+	}
 	return min_t(u64, i_size_read(&ino->vfs), (u64)(idx + 1) << ino->chunk_shift) -
 	       ((u64)idx << ino->chunk_shift);
+}
+
+/* Has it a name? Any context; that may change any time. */
+static inline bool itme_linked(const struct itme_inode *ino)
+{
+	return READ_ONCE(ino->vfs.i_nlink);
 }
 
 /*
@@ -257,7 +363,17 @@ static inline u64 itme_chunk_bytes(const struct itme_inode *ino, u32 idx)
  */
 static inline bool itme_folio_unused(struct folio *folio)
 {
-	return folio_ref_count(folio) <= folio_nr_pages(folio) + folio_mapcount(folio) + 1;
+	int refs = folio_ref_count(folio);
+
+	/*
+	 * Who unmaps it gives up the mapping, tells whether it was dirty, then drops the
+	 * reference of the mapping. Were the mappings counted first, one that goes in between
+	 * would make up for a reference of somebody else. And whoever asks for dirty after
+	 * this is told by those whose reference was not seen any more. Pairs with the
+	 * atomic_dec_and_test() of folio_put().
+	 */
+	smp_rmb();
+	return refs <= folio_nr_pages(folio) + folio_mapcount(folio) + 1;
 }
 
 /* super.c */
@@ -272,15 +388,30 @@ void itme_inode_cache_exit(void);
 struct inode *itme_inode_alloc(struct super_block *sb);
 void itme_inode_free(struct inode *inode);
 void itme_inode_evict(struct inode *inode);
-struct inode *itme_root_create(struct super_block *sb, umode_t mode);
 int itme_import_file(struct file *dir, struct file *lower, const char *name, u32 chunk_size);
-void itme_inode_drop_all(struct itme_fs *fs);
 void itme_inode_put(struct itme_inode *ino);
-struct itme_inode *itme_inode_find(struct itme_fs *fs, const char *name);
+int itme_object_add(struct itme_inode *ino);
+struct itme_inode *itme_object_find(struct itme_fs *fs, const char *name);
+const char *itme_object_path(struct itme_inode *ino, char *buf, int len);
+char *itme_object_name(struct itme_inode *ino);
+void itme_object_keep_name(struct itme_inode *ino, struct dentry *dentry);
+
+/* native.c */
+int itme_native_init(struct itme_inode *ino);
+int itme_native_setsize(struct itme_inode *ino, loff_t size);
 
 /* file.c */
 extern const struct file_operations itme_file_ops;
 extern const struct address_space_operations itme_aops;
+extern const struct address_space_operations itme_native_aops;
+struct folio *itme_folio_get(struct itme_inode *ino, pgoff_t index);
+struct folio *itme_folio_lock(struct itme_inode *ino, pgoff_t index);
+bool itme_demand(struct itme_inode *ino, pgoff_t first, pgoff_t end);
+int itme_wait_filled(struct itme_inode *ino, u32 idx);
+void itme_touch(struct itme_inode *ino, pgoff_t first, pgoff_t end, bool random);
+int itme_open(struct inode *inode, struct file *file);
+int itme_release(struct inode *inode, struct file *file);
+int itme_mmap(struct file *file, struct vm_area_struct *vma);
 
 /* ioctl.c */
 long itme_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
@@ -304,7 +435,13 @@ int itme_heat(struct itme_inode *ino, struct itme_range range, int tier, bool wa
 
 /* query.c */
 u8 itme_query_chunk(struct itme_inode *ino, u32 idx, struct itme_residency *res);
+int itme_query_bytes(struct itme_inode *ino, u64 *bytes);
 void itme_query_object(struct itme_inode *ino, struct itme_object *obj);
+
+/* table.c */
+int itme_chunk_make(struct itme_inode *ino, u32 idx);
+bool itme_chunk_next(struct itme_inode *ino, u32 *idx);
+void itme_chunks_free(struct itme_inode *ino);
 
 /* queue.c; itme_queue_*() under fs->lock */
 u32 itme_now(void);
@@ -318,6 +455,7 @@ struct itme_inode *itme_queue_hold_inode(struct itme_fs *fs, const struct itme_c
 bool itme_chunk_fits_main(struct itme_inode *ino, u32 idx);
 bool itme_chunk_set_cold(struct itme_inode *ino, u32 idx);
 void itme_chunk_release(struct itme_inode *ino, u32 idx);
+void itme_chunk_set_pages(struct itme_inode *ino, u32 idx, long pages);
 bool itme_chunk_set_hot(struct itme_inode *ino, u32 idx, int tier);
 int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh);
 bool itme_chunk_unpin(struct itme_inode *ino, u32 idx);
@@ -335,6 +473,7 @@ void itme_chunk_replace(struct itme_inode *ino, u32 idx, int tier);
 void itme_chunk_follow(struct itme_inode *ino, u32 idx, int tier);
 void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err);
 bool itme_chunk_begin_leave(struct itme_inode *ino, u32 idx);
+void itme_chunk_take(struct itme_inode *ino, u32 idx);
 void itme_chunk_end_leave(struct itme_inode *ino, u32 idx, int tier, bool held);
 struct itme_inode *itme_chunk_begin_victim(struct itme_fs *fs, int tier, bool demand, u32 *idx);
 struct itme_inode *itme_chunk_begin_colder(struct itme_fs *fs, int tier, u32 interval, u32 *idx);
@@ -426,6 +565,7 @@ bool itme_tier_charge(int tier, long pages);
 void itme_tier_uncharge(int tier, long pages);
 int itme_tier_of(int nid);
 struct folio *itme_tier_alloc(int tier, unsigned int order, bool hard);
+struct folio *itme_tier_alloc_zeroed(int tier, unsigned int order, bool hard);
 u64 itme_tier_capacity(const nodemask_t *nodes);
 u64 itme_tier_free(const nodemask_t *nodes);
 int itme_tier_check(int tier, u64 bytes, const nodemask_t *nodes, const char **why);

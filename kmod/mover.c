@@ -7,7 +7,8 @@
  * may be made while others read the folio; what must not happen is that a folio
  * somebody holds leaves the page cache, as it would be memory that no budget
  * counts. itme_release_folio() in file.c refuses that, under the folio lock and
- * after the folio has been unmapped.
+ * after the folio has been unmapped. A native folio may be written, so it is copied
+ * only then, and what is dirty is stored before it is dropped.
  */
 #include <linux/delay.h>
 #include <linux/highmem.h>
@@ -16,11 +17,16 @@
 #include <linux/sched/signal.h>
 
 #include "itme.h"
+#include "native.h"
+#include "swap.h"
 #include "trace.h"
 
 /* Page cache of a chunk, unmapped and gone; -EBUSY when some is held. */
 static int invalidate(struct itme_inode *ino, u32 idx)
 {
+	if (ino->native)
+		return itme_pages_drop(ino, itme_chunk_start(ino, idx),
+				       itme_chunk_start(ino, idx + 1)) ? 0 : -EBUSY;
 	return invalidate_inode_pages2_range(ino->vfs.i_mapping, itme_chunk_start(ino, idx),
 					     itme_chunk_start(ino, idx + 1) - 1);
 }
@@ -42,6 +48,15 @@ bool itme_whole(struct itme_inode *ino, u32 idx)
 	while (index < end) {
 		struct folio *folio = filemap_get_folio(ino->vfs.i_mapping, index);
 
+		if (IS_ERR(folio) && ino->native) {
+			pgoff_t next;
+
+			/* Holes are none of it. */
+			if (itme_page_look(ino, index, &next) != ITME_PAGE_HOLE)
+				return false;
+			index = next;
+			continue;
+		}
 		if (IS_ERR(folio))
 			return false;
 		index = folio_next_index(folio);
@@ -73,13 +88,19 @@ long itme_present(struct itme_inode *ino, u32 idx)
 	return pages;
 }
 
+static bool is_bad(struct folio *folio)
+{
+	return folio_test_dirty(folio) && itme_folio_poisoned(folio);
+}
+
 /**
  * itme_held - would unmapping a chunk be wrong, or for nothing?
  * @ino: file
  * @idx: chunk
  *
  * Wrong where mlock(2) has promised that it stays, as long as what stays leaves
- * room for the rest; for nothing where somebody has a reference on it.
+ * room for the rest; for nothing where somebody has a reference on it, or it is dirty
+ * and its memory has gone bad.
  *
  * Return: true if so
  */
@@ -97,11 +118,24 @@ bool itme_held(struct itme_inode *ino, u32 idx)
 			struct folio *folio = batch.folios[i];
 
 			mlocked |= folio_test_mlocked(folio);
-			used |= !itme_folio_unused(folio);
+			used |= !itme_folio_unused(folio) || is_bad(folio);
 		}
 		folio_batch_release(&batch);
 	}
 	return used || (mlocked && itme_chunk_may_hold(ino, idx));
+}
+
+/* Return: 0 when what is dirty of it has been stored, see itme_store() */
+static int store(struct itme_inode *ino, u32 idx)
+{
+	return ino->native ? itme_store(ino, idx) : 0;
+}
+
+/* How much of a native chunk has stayed. */
+static void count_left(struct itme_inode *ino, u32 idx)
+{
+	if (ino->native)
+		itme_chunk_set_pages(ino, idx, itme_present(ino, idx));
 }
 
 /* With @spare, its folio may stay in there. */
@@ -109,19 +143,27 @@ static bool drop(struct itme_inode *ino, u32 idx, bool force, struct itme_spare 
 {
 	struct itme_chunk c = itme_chunk_peek(ino, idx);
 	bool gone = false;
+	int err = 0;
 
 	/* Who reads it, or just looks where it is, holds it for a moment. */
-	for (int tries = 0; !gone && tries < 3; tries++) {
+	for (int tries = 0; !gone && (!err || err == -EBUSY) && tries < 3; tries++) {
 		if (tries)
 			usleep_range(50, 100);
-		gone = (force || !itme_held(ino, idx)) &&
+		if (!force && itme_held(ino, idx))
+			continue;
+		err = store(ino, idx);
+		gone = !err &&
 		       ((spare && itme_spare_take(spare, ino, idx)) || !invalidate(ino, idx));
+		/* No room for all of it: what has been stored leaves. */
+		if (err == -ENOSPC && xa_load(&ino->stored, idx))
+			invalidate(ino, idx);
 	}
 	trace_itme_drop(ino, idx, c.tier, c.flags & ITME_C_UNTOUCHED, gone);
 	if (gone)
 		itme_count(ino, ITME_DROPPED, itme_chunk_bytes(ino, idx));
 	else
 		itme_count(ino, ITME_BUSY_FAILS, 1);
+	count_left(ino, idx);
 	itme_chunk_end_leave(ino, idx, gone ? ITME_TIER_NVME : c.tier, !gone);
 	return gone;
 }
@@ -139,28 +181,40 @@ bool itme_drop(struct itme_inode *ino, u32 idx, bool force)
 	return drop(ino, idx, force, NULL);
 }
 
+/* Charged. */
+static struct folio *alloc_in(int tier, unsigned int order)
+{
+	struct folio *folio;
+
+	if (!itme_tier_charge(tier, 1L << order))
+		return NULL;
+	folio = itme_tier_alloc(tier, order, false);
+	if (!folio)
+		folio = itme_tier_alloc(tier, order, true);
+	if (!folio)
+		itme_tier_uncharge(tier, 1L << order);
+	return folio;
+}
+
+static void free_in(int tier, struct folio *folio)
+{
+	itme_tier_uncharge(tier, folio_nr_pages(folio));
+	folio_put(folio);
+}
+
 static struct folio *copy_to(struct folio *src, int tier)
 {
-	long nr = folio_nr_pages(src);
-	struct folio *dst;
+	struct folio *dst = alloc_in(tier, folio_order(src));
 
-	if (!itme_tier_charge(tier, nr))
+	if (!dst)
 		return NULL;
-	dst = itme_tier_alloc(tier, folio_order(src), false);
-	if (!dst)
-		dst = itme_tier_alloc(tier, folio_order(src), true);
-	if (!dst)
-		goto uncharge;
 	/* A memory error in the source: leave it to whoever reads it. */
-	if (folio_mc_copy(dst, src))
-		goto put;
+	if (folio_mc_copy(dst, src)) {
+		free_in(tier, dst);
+		return NULL;
+	}
 	__folio_mark_uptodate(dst);
 	return dst;
-put:
-	folio_put(dst);
-uncharge:
-	itme_tier_uncharge(tier, nr);
-	return NULL;
 }
 
 /*
@@ -190,6 +244,47 @@ static int move_folio(struct itme_inode *ino, struct folio *src, int tier)
 	else
 		folio_unlock(dst);
 	folio_put(dst);
+	return err;
+}
+
+/*
+ * Of a native file: locked and unmapped, with no other user, nobody can write to it while
+ * it is copied. Once the old one is out, the new one comes in for sure, as it may be all
+ * there is of the data; who wants the page in between finds the chunk ITME_BUSY.
+ */
+static int move_native(struct itme_inode *ino, struct folio *src, int tier)
+{
+	struct address_space *mapping = ino->vfs.i_mapping;
+	struct folio *dst = alloc_in(tier, folio_order(src));
+	pgoff_t index;
+	int err = -ENOMEM;
+	bool dirty;
+
+	if (!dst)
+		goto put;
+	folio_lock(src);
+	index = src->index;
+	/* The kernel may have taken it: that is done then. Or split it. */
+	err = 0;
+	if (src->mapping != mapping)
+		goto unlock;
+	err = -EBUSY;
+	if (folio_order(src) != folio_order(dst))
+		goto unlock;
+	if (folio_mapped(src))
+		unmap_mapping_pages(mapping, index, folio_nr_pages(src), false);
+	if (!itme_folio_unused(src) || folio_mc_copy(dst, src))
+		goto unlock;
+	err = 0;
+	dirty = itme_page_remove(ino, src);
+	itme_page_put_back(ino, dst, index, dirty);
+	dst = NULL;
+unlock:
+	folio_unlock(src);
+	if (dst)
+		free_in(tier, dst);
+put:
+	folio_put(src);
 	return err;
 }
 
@@ -231,7 +326,8 @@ static void move_folios(struct move *m)
 			continue;
 		}
 		size = folio_size(folio);
-		m->err = move_folio(ino, folio, m->tier);
+		m->err = ino->native ? move_native(ino, folio, m->tier) :
+				       move_folio(ino, folio, m->tier);
 		if (!m->err)
 			m->moved += size;
 		cond_resched();
@@ -285,6 +381,7 @@ bool itme_move(struct itme_inode *ino, u32 idx, int tier)
 	}
 	if (err == -EBUSY)
 		itme_count(ino, ITME_BUSY_FAILS, 1);
+	count_left(ino, idx);
 	itme_chunk_end_leave(ino, idx, err ? from : tier, err == -EBUSY);
 	return !err;
 }
@@ -315,7 +412,8 @@ static long leave(struct itme_fs *fs, struct itme_inode *ino, u32 idx, int tier,
 	int err = -ENOMEM;
 	bool gone;
 
-	if (tier == ITME_TIER_DRAM && pages && itme_chunk_demotable(ino, idx) &&
+	/* What was written is worth a place below rather than a write to the drive. */
+	if (tier == ITME_TIER_DRAM && pages && (ino->native || itme_chunk_demotable(ino, idx)) &&
 	    room_below(fs, pages, itme_chunk_interval(ino, idx)))
 		err = move_chunk(ino, idx, ITME_TIER_CXL);
 	if (err == -ENOMEM) {
@@ -325,6 +423,7 @@ static long leave(struct itme_fs *fs, struct itme_inode *ino, u32 idx, int tier,
 		gone = !err;
 		if (!gone)
 			itme_count(ino, ITME_BUSY_FAILS, 1);
+		count_left(ino, idx);
 		itme_chunk_end_leave(ino, idx, gone ? ITME_TIER_CXL : tier, !gone);
 	}
 	itme_inode_put(ino);

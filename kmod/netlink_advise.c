@@ -80,7 +80,10 @@ static bool pin_fits(struct itme_inode *ino, u64 offset, u64 end, int tier)
 	long max = itme_policy_stay_max(tier, atomic_long_read(&itme_tiers[tier].budget));
 	u64 pages = READ_ONCE(ino->fs->queues[tier].pinned);
 
-	for (u32 idx = offset >> ino->chunk_shift; idx <= (end - 1) >> ino->chunk_shift; idx++) {
+	if (max < 0)
+		return false;
+	for (u32 idx = offset >> ino->chunk_shift;
+	     pages <= max && idx <= (end - 1) >> ino->chunk_shift; idx++) {
 		struct itme_chunk c = itme_chunk_peek(ino, idx);
 
 		if (!(c.flags & ITME_C_PINNED) || c.tier != tier)
@@ -88,7 +91,7 @@ static bool pin_fits(struct itme_inode *ino, u64 offset, u64 end, int tier)
 		if (!(idx % 65536))
 			cond_resched();
 	}
-	return max >= 0 && pages <= max;
+	return pages <= max;
 }
 
 static int explain(struct hint *hint, int err)

@@ -44,7 +44,7 @@ static const struct nla_policy itme_tier_set_nl_policy[ITME_A_TIER_BUDGET + 1] =
 /* ITME_CMD_OBJECT_GET - do */
 static const struct nla_policy itme_object_get_nl_policy[ITME_A_OBJECT_NAME + 1] = {
 	[ITME_A_OBJECT_ID] = NLA_POLICY_MIN(NLA_U32, 1),
-	[ITME_A_OBJECT_NAME] = { .type = NLA_NUL_STRING, .len = 255, },
+	[ITME_A_OBJECT_NAME] = { .type = NLA_NUL_STRING, .len = 4095, },
 };
 
 /* ITME_CMD_ADVISE - do */

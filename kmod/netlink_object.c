@@ -1,40 +1,61 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DOC: netlink: the imported files
+ * DOC: netlink: the files
  */
-#include <linux/sched/signal.h>
+#include <linux/cred.h>
+#include <net/sock.h>
 
 #include "event.h"
 #include "netlink.h"
 
-/* Return: 0, or -EINTR when the task is being killed; a large file takes its time. */
-static int count_bytes(struct itme_inode *ino, u64 *bytes)
-{
-	struct itme_residency res = {};
+/* Bytes of a path that are told. */
+#define NAME_SHOWN	3072
 
-	for (u32 idx = 0; idx < ino->nr_chunks; idx++) {
-		itme_query_chunk(ino, idx, &res);
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-	}
-	memcpy(bytes, res.bytes, sizeof(res.bytes));
-	return 0;
+/*
+ * A written file may lie where not everybody can look, so its path is told to its owner
+ * and to who may see all; as elsewhere, the caller and who opened the socket must be it.
+ */
+static bool may_know(const struct sk_buff *request, const struct itme_inode *ino)
+{
+	kuid_t owner = ino->vfs.i_uid;
+
+	return !ino->native || netlink_capable(request, CAP_SYS_ADMIN) ||
+	       (uid_eq(owner, current_fsuid()) &&
+		uid_eq(owner, NETLINK_CB(request).sk->sk_uid));
 }
 
-/* Return: 0, -EMSGSIZE it does not fit, or -EINTR */
-static int put_object(struct sk_buff *skb, struct itme_inode *ino)
+static int put_name(struct sk_buff *skb, struct itme_inode *ino)
+{
+	char *name = itme_object_name(ino);
+	size_t len;
+	int err;
+
+	if (!name)
+		return -ENOMEM;
+	/* A message has one page; of a longer path the end says more. */
+	len = strlen(name);
+	err = nla_put_string(skb, ITME_A_OBJECT_NAME,
+			     name + (len > NAME_SHOWN ? len - NAME_SHOWN : 0));
+	kfree(name);
+	return err;
+}
+
+/* Return: 0, -EMSGSIZE it does not fit, -ENOMEM or -EINTR */
+static int put_object(struct sk_buff *skb, const struct sk_buff *request, struct itme_inode *ino)
 {
 	u64 bytes[ITME_TIER_NR];
 	struct itme_object obj;
 	int err;
 
 	itme_query_object(ino, &obj);
-	err = count_bytes(ino, bytes);
+	err = itme_query_bytes(ino, bytes);
+	if (err)
+		return err;
+	if (may_know(request, ino))
+		err = put_name(skb, ino);
 	if (err)
 		return err;
 	if (nla_put_u32(skb, ITME_A_OBJECT_ID, ino->id) ||
-	    nla_put_string(skb, ITME_A_OBJECT_NAME, ino->name) ||
 	    nla_put_uint(skb, ITME_A_OBJECT_SIZE, obj.size) ||
 	    nla_put_u32(skb, ITME_A_OBJECT_CHUNK_SIZE, obj.chunk_size) ||
 	    nla_put_u32(skb, ITME_A_OBJECT_FLAGS, obj.flags) ||
@@ -43,11 +64,12 @@ static int put_object(struct sk_buff *skb, struct itme_inode *ino)
 	    nla_put_uint(skb, ITME_A_OBJECT_DRAM, bytes[ITME_TIER_DRAM]) ||
 	    nla_put_uint(skb, ITME_A_OBJECT_CXL, bytes[ITME_TIER_CXL]) ||
 	    nla_put_uint(skb, ITME_A_OBJECT_NVME, bytes[ITME_TIER_NVME]))
-		return -EMSGSIZE;
-	return 0;
+		err = -EMSGSIZE;
+	return err;
 }
 
-static struct itme_inode *find(struct itme_fs *fs, struct genl_info *info)
+static struct itme_inode *find(struct itme_fs *fs, const struct sk_buff *request,
+			       struct genl_info *info)
 {
 	struct nlattr *id = info->attrs[ITME_A_OBJECT_ID];
 	struct nlattr *name = info->attrs[ITME_A_OBJECT_NAME];
@@ -60,7 +82,11 @@ static struct itme_inode *find(struct itme_fs *fs, struct genl_info *info)
 	if (id) {
 		ino = itme_nl_object(fs, id, info->extack);
 	} else {
-		ino = itme_inode_find(fs, nla_data(name));
+		ino = itme_object_find(fs, nla_data(name));
+		if (ino && !may_know(request, ino)) {
+			itme_inode_put(ino);
+			ino = NULL;
+		}
 		if (!ino)
 			NL_SET_ERR_MSG_ATTR(info->extack, name, "there is no object of that name");
 	}
@@ -69,7 +95,7 @@ static struct itme_inode *find(struct itme_fs *fs, struct genl_info *info)
 
 int itme_nl_object_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct itme_inode *ino = find(itme_nl_fs(info), info);
+	struct itme_inode *ino = find(itme_nl_fs(info), skb, info);
 	struct itme_nl_reply reply;
 	int err;
 
@@ -77,7 +103,7 @@ int itme_nl_object_get_doit(struct sk_buff *skb, struct genl_info *info)
 		return PTR_ERR(ino);
 	err = itme_nl_reply_begin(&reply, info);
 	if (!err) {
-		err = put_object(reply.skb, ino);
+		err = put_object(reply.skb, skb, ino);
 		if (err)
 			nlmsg_free(reply.skb);
 		else
@@ -116,7 +142,7 @@ int itme_nl_object_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	while (!err && (ino = next(fs, cb->args[0]))) {
 		void *hdr = genlmsg_iput(skb, genl_info_dump(cb));
 
-		err = hdr ? put_object(skb, ino) : -EMSGSIZE;
+		err = hdr ? put_object(skb, cb->skb, ino) : -EMSGSIZE;
 		if (err) {
 			genlmsg_cancel(skb, hdr);
 		} else {

@@ -96,7 +96,7 @@ int itme_plan_add(struct itme_plan *plan, u32 stage, u32 object, u64 offset, u64
 
 	spin_lock(&fs->lock);
 	ino = xa_load(&fs->objects, object);
-	if (ino && ino->linked) {
+	if (ino && itme_linked(ino)) {
 		size = i_size_read(&ino->vfs);
 		err = -ERANGE;
 		if (length && !check_add_overflow(offset, length, &end) && end <= size) {

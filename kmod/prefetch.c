@@ -115,7 +115,7 @@ static bool go_on(struct prefetch *p, bool *more, bool *closed)
 	spin_lock(&fs->lock);
 	for (u32 left = LOOK_MAX; p->settled < p->next; p->settled++) {
 		p->waits_for = chunk_at(p, p->settled);
-		if (p->ino->chunks[p->waits_for].state == ITME_FILLING)
+		if (itme_chunk_at(p->ino, p->waits_for)->state == ITME_FILLING)
 			break;
 		*more = !left--;
 		if (*more)
@@ -252,7 +252,7 @@ static void count(struct prefetch *p, struct itme_prefetch_result *result)
 		u32 idx = chunk_at(p, pos);
 		u64 bytes = itme_chunk_bytes(p->ino, idx);
 
-		if (READ_ONCE(p->ino->chunks[idx].state) != ITME_ABSENT && itme_whole(p->ino, idx))
+		if (READ_ONCE(itme_chunk_at(p->ino, idx)->state) != ITME_ABSENT && itme_whole(p->ino, idx))
 			result->bytes += bytes;
 		else
 			result->missing += bytes;
@@ -304,9 +304,11 @@ static int prefetch_release(struct inode *inode, struct file *file)
 static void prefetch_fdinfo(struct seq_file *seq, struct file *file)
 {
 	struct prefetch *p = file->private_data;
+	char *name = itme_object_name(p->ino);
 
 	seq_printf(seq, "itme-object:\t%u\nitme-name:\t", p->ino->id);
-	seq_escape(seq, p->ino->name, " \t\n\\");
+	seq_escape(seq, name ?: "", " \t\n\\");
+	kfree(name);
 	seq_printf(seq, "\nitme-done:\t%d\n", READ_ONCE(p->done));
 }
 
@@ -353,7 +355,8 @@ static int bound(struct prefetch *p, u32 tier)
 	}
 	all = min3(all, most, (u64)U32_MAX);
 	for (p->end = 0; p->end < all; p->end++) {
-		if (READ_ONCE(p->ino->chunks[chunk_at(p, p->end)].state) == ITME_ABSENT && !left--)
+		if (READ_ONCE(itme_chunk_at(p->ino, chunk_at(p, p->end))->state) == ITME_ABSENT &&
+		    !left--)
 			break;
 		if (p->end % LOOK_MAX)
 			continue;
@@ -487,7 +490,7 @@ put:
 /* Nothing is about to change for the better. */
 static bool at_rest(struct itme_inode *ino, u32 idx)
 {
-	u8 state = READ_ONCE(ino->chunks[idx].state);
+	u8 state = READ_ONCE(itme_chunk_at(ino, idx)->state);
 
 	return state == ITME_RESIDENT || (state == ITME_ABSENT && !atomic_read(&ino->hints));
 }
@@ -514,7 +517,8 @@ int itme_wait(struct itme_inode *ino, struct itme_wait *arg)
 	last = (min(stop, size) - 1) >> ino->chunk_shift;
 	arg->done = 0;
 	arg->missing = 0;
-	for (u32 idx = arg->offset >> ino->chunk_shift; idx <= last; idx++) {
+	for (u32 idx = arg->offset >> ino->chunk_shift; itme_chunk_next(ino, &idx) && idx <= last;
+	     idx++) {
 		u64 bytes = itme_chunk_bytes(ino, idx);
 		ktime_t left = end == KTIME_MAX ? end : ktime_sub(end, ktime_get());
 
@@ -524,7 +528,7 @@ int itme_wait(struct itme_inode *ino, struct itme_wait *arg)
 						       left) == -ERESTARTSYS)
 			return -EINTR;
 		if (at_rest(ino, idx)) {
-			if (READ_ONCE(ino->chunks[idx].state) != ITME_ABSENT &&
+			if (READ_ONCE(itme_chunk_at(ino, idx)->state) != ITME_ABSENT &&
 			    itme_whole(ino, idx))
 				arg->done += bytes;
 			else

@@ -145,8 +145,8 @@ static unsigned long evacuate_inode(struct itme_inode *ino, unsigned long pfn, u
 {
 	unsigned long left = 0;
 
-	for (u32 idx = 0; idx < ino->nr_chunks; idx++) {
-		if (READ_ONCE(ino->chunks[idx].state) == ITME_ABSENT)
+	for (u32 idx = 0; itme_chunk_next(ino, &idx); idx++) {
+		if (READ_ONCE(itme_chunk_at(ino, idx)->state) == ITME_ABSENT)
 			continue;
 		/* One being filled: its folios may be in the block as well. */
 		if (itme_chunk_wait(ino, idx))

@@ -32,10 +32,21 @@ struct itme_queue *itme_queue_of(struct itme_fs *fs, const struct itme_chunk *c)
 	return c->flags & ITME_C_UNTOUCHED ? &q->ring : &q->used;
 }
 
+/*
+ * What a chunk counts for. That of a native file has what is in memory of it; if it is
+ * pinned, all that may come to it, which will be pinned, too.
+ */
+static long queue_pages(struct itme_inode *ino, struct itme_chunk *c)
+{
+	if (ino->native && !(c->flags & ITME_C_PINNED))
+		return *itme_chunk_count(c);
+	return itme_chunk_pages(ino, itme_chunk_idx(ino, c));
+}
+
 void itme_queue_add(struct itme_inode *ino, struct itme_chunk *c)
 {
 	struct itme_fs *fs = ino->fs;
-	long pages = itme_chunk_pages(ino, c - ino->chunks);
+	long pages = queue_pages(ino, c);
 
 	lockdep_assert_held(&fs->lock);
 	if (c->flags & ITME_C_PINNED) {
@@ -49,7 +60,7 @@ void itme_queue_add(struct itme_inode *ino, struct itme_chunk *c)
 void itme_queue_del(struct itme_inode *ino, struct itme_chunk *c)
 {
 	struct itme_fs *fs = ino->fs;
-	long pages = itme_chunk_pages(ino, c - ino->chunks);
+	long pages = queue_pages(ino, c);
 
 	lockdep_assert_held(&fs->lock);
 	if (c->flags & ITME_C_PINNED) {
@@ -92,7 +103,7 @@ bool itme_chunk_fits_main(struct itme_inode *ino, u32 idx)
 void itme_queue_change_tier(struct itme_inode *ino, struct itme_chunk *c, int tier)
 {
 	long max = itme_policy_stay_max(tier, atomic_long_read(&itme_tiers[tier].budget));
-	long pages = itme_chunk_pages(ino, c - ino->chunks);
+	long pages = itme_chunk_pages(ino, itme_chunk_idx(ino, c));
 
 	itme_queue_del(ino, c);
 	c->tier = tier;
@@ -101,9 +112,28 @@ void itme_queue_change_tier(struct itme_inode *ino, struct itme_chunk *c, int ti
 	c->heat = 0;
 	c->stay = 0;
 	c->flags &= ~ITME_C_RING;
-	if (tier == ITME_TIER_DRAM && !itme_queue_fits_main(ino, c - ino->chunks))
+	if (tier == ITME_TIER_DRAM && !itme_queue_fits_main(ino, itme_chunk_idx(ino, c)))
 		c->flags |= ITME_C_RING;
 	itme_queue_add(ino, c);
+}
+
+/**
+ * itme_chunk_set_pages - so much of a chunk is in memory now
+ * @ino: native file
+ * @idx: chunk, in transit, owned by the caller
+ * @pages: how much
+ */
+void itme_chunk_set_pages(struct itme_inode *ino, u32 idx, long pages)
+{
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
+	struct itme_fs *fs = ino->fs;
+	u16 *count = itme_chunk_count(c);
+
+	spin_lock(&fs->lock);
+	if (!list_empty(&c->node))
+		itme_queue_of(fs, c)->pages += pages - *count;
+	*count = pages;
+	spin_unlock(&fs->lock);
 }
 
 /* The inode is held for the caller, who lets it go with itme_inode_put(). */
@@ -137,7 +167,7 @@ static void make_cold(struct itme_inode *ino, struct itme_chunk *c)
  */
 bool itme_chunk_set_cold(struct itme_inode *ino, u32 idx)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
 	struct itme_fs *fs = ino->fs;
 	bool ok;
 
@@ -160,7 +190,7 @@ void itme_chunk_release(struct itme_inode *ino, u32 idx)
 {
 	u8 unused = ITME_C_UNTOUCHED | ITME_C_PREFETCH;
 	u8 kept = ITME_C_HELD | ITME_C_PINNED;
-	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
 	bool released;
 
 	spin_lock(&ino->fs->lock);
@@ -184,7 +214,7 @@ void itme_chunk_release(struct itme_inode *ino, u32 idx)
  */
 bool itme_chunk_set_hot(struct itme_inode *ino, u32 idx, int tier)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
 	struct itme_fs *fs = ino->fs;
 	bool there;
 
@@ -210,16 +240,20 @@ bool itme_chunk_set_hot(struct itme_inode *ino, u32 idx, int tier)
  *
  * Pinned memory leaves room for the ring.
  *
- * Return: 0, -ENOSPC, or -EAGAIN when the chunk is in transit
+ * Return: 0, -ENOSPC, -ENOMEM, or -EAGAIN when the chunk is in transit
  */
 int itme_chunk_pin(struct itme_inode *ino, u32 idx, int tier, bool *fresh)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
 	struct itme_fs *fs = ino->fs;
+	struct itme_chunk *c;
 	long budget;
-	int err = 0;
+	int err;
 
 	*fresh = false;
+	err = itme_chunk_make(ino, idx);
+	if (err)
+		return err;
+	c = itme_chunk_at(ino, idx);
 	spin_lock(&fs->lock);
 	budget = atomic_long_read(&itme_tiers[tier].budget);
 	if (c->flags & ITME_C_PINNED && c->tier == tier)
@@ -257,7 +291,7 @@ out:
  */
 bool itme_chunk_unpin(struct itme_inode *ino, u32 idx)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
 	struct itme_fs *fs = ino->fs;
 	bool was;
 
@@ -298,7 +332,7 @@ struct itme_inode *itme_chunk_sample(struct itme_fs *fs, int tier, u32 *idx, boo
 	ino = itme_queue_hold_inode(fs, c);
 	if (!ino)
 		goto out;
-	*idx = c - ino->chunks;
+	*idx = itme_chunk_idx(ino, c);
 	*touched = c->young && c->state == ITME_RESIDENT;
 	if (*touched) {
 		if (c->heat < 15)
@@ -325,7 +359,7 @@ out:
  */
 void itme_chunk_classify(struct itme_inode *ino, u32 idx, enum itme_class class)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
 	u8 kept = ITME_C_RING | ITME_C_HELD | ITME_C_PINNED;
 
 	spin_lock(&ino->fs->lock);
@@ -351,7 +385,7 @@ void itme_chunk_classify(struct itme_inode *ino, u32 idx, enum itme_class class)
  */
 bool itme_chunk_may_hold(struct itme_inode *ino, u32 idx)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
 	struct itme_queues *q = &ino->fs->queues[c->tier];
 	long pages = itme_chunk_pages(ino, idx);
 	long max;

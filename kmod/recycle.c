@@ -31,7 +31,10 @@ static bool may_take(struct folio *folio, const struct itme_spare *spare)
 	       !folio_test_mlocked(folio) && !folio_test_has_hwpoisoned(folio);
 }
 
-/* Out of the page cache; false when somebody has a reference. */
+/*
+ * Out of the page cache; false when somebody has a reference, or has just let go of one
+ * and told before that he has written.
+ */
 static bool detach(struct address_space *mapping, struct folio *folio)
 {
 	long nr = folio_nr_pages(folio);
@@ -39,6 +42,11 @@ static bool detach(struct address_space *mapping, struct folio *folio)
 
 	xas_lock_irq(&xas);
 	if (!folio_ref_freeze(folio, nr + 1)) {
+		xas_unlock_irq(&xas);
+		return false;
+	}
+	if (folio_test_dirty(folio)) {
+		folio_ref_unfreeze(folio, nr + 1);
 		xas_unlock_irq(&xas);
 		return false;
 	}

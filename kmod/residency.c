@@ -20,6 +20,7 @@
 #include <linux/wait_bit.h>
 
 #include "itme.h"
+#include "swap.h"
 #include "trigger.h"
 
 /* Read-ahead beyond this gains nothing: 16 reads of 2 MiB fill a drive's queue. */
@@ -68,6 +69,15 @@ static void wake_waiters(struct itme_inode *ino, struct itme_chunk *c)
 	wake_up_all(&ino->fs->pages_wait);
 }
 
+/* Nothing of it is stored, so there is nothing to read ahead of its use. */
+static bool is_hole(struct itme_inode *ino, u32 idx)
+{
+	pgoff_t first = itme_chunk_start(ino, idx);
+	pgoff_t end = first + itme_chunk_pages(ino, idx);
+
+	return ino->native && itme_stored_next(ino, first, end, true) >= end;
+}
+
 /**
  * itme_chunk_begin_fill - become the one who fills a chunk
  * @ino: file
@@ -79,15 +89,20 @@ static void wake_waiters(struct itme_inode *ino, struct itme_chunk *c)
  */
 bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand, bool hole)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
 	struct itme_fs *fs = ino->fs;
 	u32 now = itme_now();
 	bool begun = false;
 	bool late = false;
 
+	/* A hole: there is nothing to read. */
+	if (c == &itme_no_chunk)
+		return false;
 	spin_lock(&fs->lock);
 	switch (c->state) {
 	case ITME_ABSENT:
+		if (!demand && is_hole(ino, idx))
+			break;
 		c->interval = c->stamp ? itme_age(c->stamp, now) : 0;
 		c->flags &= ITME_C_PINNED;
 		c->heat = 0;
@@ -137,7 +152,7 @@ bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand, bool ho
 int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, enum itme_class class,
 		     bool force_main)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
 	struct itme_fs *fs = ino->fs;
 
 	spin_lock(&fs->lock);
@@ -170,7 +185,7 @@ int itme_chunk_place(struct itme_inode *ino, u32 idx, int tier, enum itme_class 
 void itme_chunk_replace(struct itme_inode *ino, u32 idx, int tier)
 {
 	spin_lock(&ino->fs->lock);
-	itme_queue_change_tier(ino, &ino->chunks[idx], tier);
+	itme_queue_change_tier(ino, itme_chunk_at(ino, idx), tier);
 	spin_unlock(&ino->fs->lock);
 }
 
@@ -185,7 +200,7 @@ void itme_chunk_replace(struct itme_inode *ino, u32 idx, int tier)
  */
 void itme_chunk_follow(struct itme_inode *ino, u32 idx, int tier)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
 
 	spin_lock(&ino->fs->lock);
 	if (c->state == ITME_RESIDENT && c->tier != tier)
@@ -202,7 +217,7 @@ void itme_chunk_follow(struct itme_inode *ino, u32 idx, int tier)
  */
 void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
 	struct itme_fs *fs = ino->fs;
 
 	spin_lock(&fs->lock);
@@ -215,6 +230,9 @@ void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err
 		c->flags |= ITME_C_EIO;
 	if (!resident && !(c->flags & ITME_C_PINNED))
 		itme_queue_del(ino, c);
+	/* It has been found to be there, and no place was sought: it could never leave. */
+	if (resident && !(c->flags & ITME_C_PINNED) && list_empty(&c->node))
+		itme_queue_add(ino, c);
 	/* Nobody has used it: what the next fill has to see is the use before. */
 	if (!resident) {
 		WRITE_ONCE(c->stamp, c->interval ? c->stamp - c->interval : 0);
@@ -249,9 +267,43 @@ bool itme_chunk_begin_leave(struct itme_inode *ino, u32 idx)
 	bool ok;
 
 	spin_lock(&ino->fs->lock);
-	ok = begin_leave(ino, &ino->chunks[idx]);
+	ok = begin_leave(ino, itme_chunk_at(ino, idx));
 	spin_unlock(&ino->fs->lock);
 	return ok;
+}
+
+static bool take(struct itme_inode *ino, struct itme_chunk *c)
+{
+	bool ok;
+
+	spin_lock(&ino->fs->lock);
+	ok = !itme_in_transit(c->state);
+	if (ok)
+		set_state(ino, c, ITME_BUSY);
+	spin_unlock(&ino->fs->lock);
+	return ok;
+}
+
+/**
+ * itme_chunk_take - become the owner of a chunk, whether it is in memory or not
+ * @ino: native file
+ * @idx: chunk that is in the table
+ *
+ * Waits for who owns it now, also when the task is being killed: what is to cease has
+ * to cease. The caller then has to call itme_chunk_end_leave().
+ */
+void itme_chunk_take(struct itme_inode *ino, u32 idx)
+{
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
+
+	while (!take(ino, c)) {
+		atomic_inc(&ino->fs->waiters);
+		/* As in itme_chunk_wait(). */
+		smp_mb__after_atomic();
+		itme_fills_hasten(ino->fs);
+		wait_var_event(&c->state, !itme_in_transit(READ_ONCE(c->state)));
+		atomic_dec(&ino->fs->waiters);
+	}
 }
 
 /**
@@ -263,7 +315,7 @@ bool itme_chunk_begin_leave(struct itme_inode *ino, u32 idx)
  */
 void itme_chunk_end_leave(struct itme_inode *ino, u32 idx, int tier, bool held)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
 	struct itme_fs *fs = ino->fs;
 	u64 wasted = 0;
 
@@ -310,7 +362,7 @@ static struct itme_inode *begin_victim(struct itme_fs *fs, struct itme_chunk *c,
 		list_move(&c->node, &itme_queue_of(fs, c)->list);
 		return NULL;
 	}
-	*idx = c - ino->chunks;
+	*idx = itme_chunk_idx(ino, c);
 	begin_leave(ino, c);
 	return ino;
 }
@@ -375,7 +427,7 @@ struct itme_inode *itme_chunk_begin_colder(struct itme_fs *fs, int tier, u32 int
  */
 int itme_chunk_wait(struct itme_inode *ino, u32 idx)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
 	int err;
 
 	atomic_inc(&ino->fs->waiters);
@@ -396,7 +448,7 @@ int itme_chunk_wait(struct itme_inode *ino, u32 idx)
  */
 int itme_chunk_error(struct itme_inode *ino, u32 idx)
 {
-	u8 flags = READ_ONCE(ino->chunks[idx].flags);
+	u8 flags = READ_ONCE(itme_chunk_at(ino, idx)->flags);
 
 	if (flags & ITME_C_EIO)
 		return -EIO;
@@ -406,13 +458,13 @@ int itme_chunk_error(struct itme_inode *ino, u32 idx)
 /* Has nobody used it since it was filled? A hint, without the lock. */
 bool itme_chunk_untouched(const struct itme_inode *ino, u32 idx)
 {
-	return READ_ONCE(ino->chunks[idx].flags) & ITME_C_UNTOUCHED;
+	return READ_ONCE(itme_chunk_at(ino, idx)->flags) & ITME_C_UNTOUCHED;
 }
 
 /* Is it pinned, and nobody here is taking it? A hint, without the lock. */
 bool itme_chunk_kept(const struct itme_inode *ino, u32 idx)
 {
-	const struct itme_chunk *c = &ino->chunks[idx];
+	const struct itme_chunk *c = itme_chunk_at(ino, idx);
 
 	return READ_ONCE(c->flags) & ITME_C_PINNED && READ_ONCE(c->state) == ITME_RESIDENT;
 }
@@ -420,7 +472,7 @@ bool itme_chunk_kept(const struct itme_inode *ino, u32 idx)
 /* Note a use that is not the first one. From any context, without the lock. */
 void itme_chunk_young(struct itme_inode *ino, u32 idx)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
 
 	if (READ_ONCE(c->young))
 		return;
@@ -472,7 +524,7 @@ long itme_chunk_issue_room(struct itme_fs *fs)
  */
 void itme_chunk_give_up(struct itme_inode *ino, u32 idx)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
 	u8 kept = ITME_C_HELD | ITME_C_PINNED;
 
 	lockdep_assert_held(&ino->fs->lock);
@@ -494,8 +546,8 @@ void itme_chunk_give_up(struct itme_inode *ino, u32 idx)
  */
 struct itme_range itme_chunk_touch(struct itme_inode *ino, u32 idx, bool random)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
-	struct itme_chunk *before = idx ? c - 1 : NULL;
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
+	struct itme_chunk *before = idx ? itme_chunk_at(ino, idx - 1) : NULL;
 	struct itme_fs *fs = ino->fs;
 	struct itme_range range, said;
 	bool used, planned;
@@ -537,7 +589,7 @@ struct itme_range itme_chunk_touch(struct itme_inode *ino, u32 idx, bool random)
  */
 u32 itme_chunk_interval(struct itme_inode *ino, u32 idx)
 {
-	struct itme_chunk *c = &ino->chunks[idx];
+	struct itme_chunk *c = itme_chunk_at(ino, idx);
 	u32 interval;
 
 	spin_lock(&ino->fs->lock);
@@ -549,7 +601,7 @@ u32 itme_chunk_interval(struct itme_inode *ino, u32 idx)
 /* Is it worth a place in a slower tier, rather than being dropped? */
 bool itme_chunk_demotable(struct itme_inode *ino, u32 idx)
 {
-	return !(READ_ONCE(ino->chunks[idx].flags) & (ITME_C_COLD | ITME_C_UNTOUCHED));
+	return !(READ_ONCE(itme_chunk_at(ino, idx)->flags) & (ITME_C_COLD | ITME_C_UNTOUCHED));
 }
 
 /**
@@ -564,7 +616,7 @@ struct itme_chunk itme_chunk_peek(struct itme_inode *ino, u32 idx)
 	struct itme_chunk copy;
 
 	spin_lock(&ino->fs->lock);
-	copy = ino->chunks[idx];
+	copy = *itme_chunk_at(ino, idx);
 	spin_unlock(&ino->fs->lock);
 	return copy;
 }
@@ -576,13 +628,14 @@ struct itme_chunk itme_chunk_peek(struct itme_inode *ino, u32 idx)
 void itme_chunks_forget(struct itme_inode *ino)
 {
 	struct itme_fs *fs = ino->fs;
+	u32 n = 0;
 
 	spin_lock(&fs->lock);
 	xa_erase(&fs->objects, ino->id);
-	for (u32 i = 0; i < ino->nr_chunks; i++) {
-		itme_queue_del(ino, &ino->chunks[i]);
-		/* Millions of chunks: let others have the lock now and then. */
-		if (!(i % 1024) && spin_is_contended(&fs->lock)) {
+	for (u32 i = 0; itme_chunk_next(ino, &i); i++) {
+		itme_queue_del(ino, itme_chunk_at(ino, i));
+		/* Millions of chunks: let others have the lock, and the CPU. */
+		if (!(++n % 1024)) {
 			spin_unlock(&fs->lock);
 			cond_resched();
 			spin_lock(&fs->lock);

@@ -58,6 +58,11 @@ void itme_stats_read(const struct itme_counters *c, struct itme_stats *out)
 		{ &out->busy_fails, ITME_BUSY_FAILS },
 		{ &out->hints, ITME_HINTS },
 		{ &out->hints_dropped, ITME_HINTS_DROPPED },
+		{ &out->swap_out_bytes, ITME_SWAP_OUT },
+		{ &out->swap_in_bytes, ITME_SWAP_IN },
+		{ &out->swap_zero_bytes, ITME_SWAP_ZERO },
+		{ &out->swap_clean_bytes, ITME_SWAP_CLEAN },
+		{ &out->swap_errors, ITME_SWAP_ERRORS },
 	};
 
 	static_assert(ARRAY_SIZE(map) == ITME_NR_COUNTERS);

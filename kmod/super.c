@@ -9,8 +9,10 @@
 #include <linux/seq_file.h>
 #include <linux/statfs.h>
 
+#include "dir.h"
 #include "itme.h"
 #include "netlink.h"
+#include "quota.h"
 
 enum {
 	OPT_DRAM,
@@ -18,10 +20,18 @@ enum {
 	OPT_DRAM_NODES,
 	OPT_CXL_NODES,
 	OPT_MODE,
+	OPT_UID,
+	OPT_GID,
+	OPT_NR_INODES,
+	OPT_WRITEBACK,
 };
 
 /* Those that stand until unmount. */
-#define FIXED_OPTIONS	(BIT(OPT_DRAM_NODES) | BIT(OPT_CXL_NODES) | BIT(OPT_MODE))
+#define FIXED_OPTIONS	(BIT(OPT_DRAM_NODES) | BIT(OPT_CXL_NODES) | BIT(OPT_MODE) | \
+			 BIT(OPT_UID) | BIT(OPT_GID))
+
+/* Far more than any machine has memory for, and 512 bytes each do not overflow. */
+#define NR_INODES_MAX	(1L << 40)
 
 static const char * const tier_name[] = { "dram", "cxl" };
 
@@ -31,12 +41,20 @@ static const char * const tier_name[] = { "dram", "cxl" };
  * @budget: by tier, bytes
  * @nodes: by tier
  * @mode: of the root directory
+ * @uid: likewise
+ * @gid: likewise
+ * @nr_inodes: inodes and further names of them
+ * @writeback: bytes/s written to swap areas ahead of need, 0 for no limit
  */
 struct itme_options {
 	unsigned long given;
 	u64 budget[ITME_MEM_TIERS];
 	nodemask_t nodes[ITME_MEM_TIERS];
 	umode_t mode;
+	kuid_t uid;
+	kgid_t gid;
+	u64 nr_inodes;
+	u64 writeback;
 };
 
 static const struct fs_parameter_spec itme_params[] = {
@@ -45,6 +63,10 @@ static const struct fs_parameter_spec itme_params[] = {
 	fsparam_string("dram_nodes", OPT_DRAM_NODES),
 	fsparam_string("cxl_nodes", OPT_CXL_NODES),
 	fsparam_u32oct("mode", OPT_MODE),
+	fsparam_uid("uid", OPT_UID),
+	fsparam_gid("gid", OPT_GID),
+	fsparam_string("nr_inodes", OPT_NR_INODES),
+	fsparam_string("writeback", OPT_WRITEBACK),
 	{}
 };
 
@@ -109,6 +131,23 @@ static int itme_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		if (result.uint_32 & ~07777)
 			return invalfc(fc, "mode=%o is not a mode", result.uint_32);
 		opts->mode = result.uint_32;
+		break;
+	case OPT_UID:
+		opts->uid = result.uid;
+		break;
+	case OPT_GID:
+		opts->gid = result.gid;
+		break;
+	case OPT_WRITEBACK:
+		err = parse_size(fc, param->key, param->string, &opts->writeback);
+		/* As it is shown; what is given again must be the same. */
+		opts->writeback = round_up(opts->writeback, 1024);
+		break;
+	case OPT_NR_INODES:
+		err = parse_size(fc, param->key, param->string, &opts->nr_inodes);
+		if (!err && (!opts->nr_inodes || opts->nr_inodes > NR_INODES_MAX))
+			return invalfc(fc, "nr_inodes=%s: not 1 to %ld", param->string,
+				       NR_INODES_MAX);
 		break;
 	}
 	if (!err)
@@ -192,6 +231,7 @@ static void free_fs(struct itme_fs *fs)
 		destroy_workqueue(fs->heat_wq);
 	if (fs->plan_wq)
 		destroy_workqueue(fs->plan_wq);
+	itme_writeout_stop(fs);
 	itme_learn_stop(fs);
 	/* Completions that have had their read noted by somebody else already, itme_fs_put(). */
 	synchronize_rcu();
@@ -209,12 +249,14 @@ static struct itme_fs *alloc_fs(void)
 	if (!fs)
 		return NULL;
 	spin_lock_init(&fs->lock);
+	itme_quota_init(fs);
 	mutex_init(&fs->budget_lock);
 	init_waitqueue_head(&fs->pages_wait);
 	init_waitqueue_head(&fs->inflight_wait);
 	INIT_LIST_HEAD(&fs->plans);
 	INIT_LIST_HEAD(&fs->triggers);
 	init_llist_head(&fs->done);
+	itme_areas_start(&fs->areas);
 	INIT_DELAYED_WORK(&fs->done_work, itme_fills_done_work);
 	xa_init_flags(&fs->objects, XA_FLAGS_ALLOC1);
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
@@ -230,7 +272,7 @@ static struct itme_fs *alloc_fs(void)
 	fs->plan_wq = alloc_workqueue("itme_plan", WQ_UNBOUND | WQ_HIGHPRI, 0);
 	fs->done_wq = alloc_workqueue("itme_done", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
 	if (!fs->demand_wq || !fs->prefetch_wq || !fs->hint_wq ||
-	    !fs->heat_wq || !fs->plan_wq || !fs->done_wq || itme_learn_start(fs)) {
+	    !fs->heat_wq || !fs->plan_wq || !fs->done_wq || itme_learn_start(fs) || itme_writeout_start(fs)) {
 		free_fs(fs);
 		return NULL;
 	}
@@ -239,14 +281,16 @@ static struct itme_fs *alloc_fs(void)
 
 static int itme_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
+	struct itme_fs *fs = itme_sb(dentry->d_sb);
+	long max = READ_ONCE(fs->inodes_max);
+
 	buf->f_type = ITME_SUPER_MAGIC;
 	buf->f_bsize = PAGE_SIZE;
-	buf->f_namelen = ITME_NAME_MAX;
-	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
-		buf->f_blocks += atomic_long_read(&itme_tiers[tier].budget);
-		buf->f_bfree += max(0L, itme_tier_room(tier));
-	}
-	buf->f_bavail = buf->f_bfree;
+	buf->f_namelen = NAME_MAX;
+	buf->f_fsid = u64_to_fsid(huge_encode_dev(dentry->d_sb->s_dev));
+	itme_quota_statfs(itme_i(d_inode(dentry)), buf);
+	buf->f_files = max;
+	buf->f_ffree = max(0L, max - atomic_long_read(&fs->inodes));
 	return 0;
 }
 
@@ -267,13 +311,21 @@ static void show_nodes(struct seq_file *m, const char *name, const nodemask_t *n
 static int itme_show_options(struct seq_file *m, struct dentry *root)
 {
 	static const char * const nodes[] = { "dram_nodes", "cxl_nodes" };
+	struct itme_fs *fs = itme_sb(root->d_sb);
 
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		seq_printf(m, ",%s=%luk", tier_name[tier],
 			   atomic_long_read(&itme_tiers[tier].budget) << (PAGE_SHIFT - 10));
 		show_nodes(m, nodes[tier], &itme_tiers[tier].nodes);
 	}
-	seq_printf(m, ",mode=%o", itme_sb(root->d_sb)->mode);
+	seq_printf(m, ",mode=%o", fs->mode);
+	if (!uid_eq(fs->uid, GLOBAL_ROOT_UID))
+		seq_printf(m, ",uid=%u", from_kuid_munged(&init_user_ns, fs->uid));
+	if (!gid_eq(fs->gid, GLOBAL_ROOT_GID))
+		seq_printf(m, ",gid=%u", from_kgid_munged(&init_user_ns, fs->gid));
+	seq_printf(m, ",nr_inodes=%ld", fs->inodes_max);
+	if (fs->writeout.rate)
+		seq_printf(m, ",writeback=%lluk", fs->writeout.rate >> 10);
 	return 0;
 }
 
@@ -294,6 +346,15 @@ static const struct super_operations itme_super_ops = {
 	.show_options	= itme_show_options,
 };
 
+/* As tmpfs: one for two pages of memory that is not high. */
+static long default_inodes(void)
+{
+	struct sysinfo info;
+
+	si_meminfo(&info);
+	return max(1UL, (info.totalram - info.totalhigh) / 2);
+}
+
 static int itme_fill_super(struct super_block *sb, struct fs_context *fc)
 {
 	struct itme_options *opts = fc->fs_private;
@@ -306,8 +367,11 @@ static int itme_fill_super(struct super_block *sb, struct fs_context *fc)
 		return err;
 	sb->s_magic = ITME_SUPER_MAGIC;
 	sb->s_op = &itme_super_ops;
+	/* What does not exist leaves no dentry behind. */
 	sb->s_d_op = &simple_dentry_operations;
-	sb->s_maxbytes = MAX_LFS_FILESIZE;
+	sb->s_xattr = itme_xattr_handlers;
+	sb->s_flags |= SB_POSIXACL;
+	sb->s_maxbytes = ITME_MAX_BYTES;
 	sb->s_blocksize = PAGE_SIZE;
 	sb->s_blocksize_bits = PAGE_SHIFT;
 	sb->s_time_gran = 1;
@@ -330,6 +394,11 @@ static int itme_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_bdi->ra_pages = 0;
 	fs->sb = sb;
 	fs->mode = opts->mode;
+	fs->uid = opts->uid;
+	fs->gid = opts->gid;
+	fs->writeout.rate = opts->writeback;
+	fs->inodes_max = opts->given & BIT(OPT_NR_INODES) ? opts->nr_inodes :
+							    default_inodes();
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		itme_tiers[tier].nodes = opts->nodes[tier];
 		atomic_long_set(&itme_tiers[tier].used, 0);
@@ -337,7 +406,7 @@ static int itme_fill_super(struct super_block *sb, struct fs_context *fc)
 				round_down(opts->budget[tier] >> PAGE_SHIFT,
 					   ITME_CHUNK_MAX_PAGES));
 	}
-	root = itme_root_create(sb, fs->mode);
+	root = itme_root_create(sb, fs->mode, fs->uid, fs->gid);
 	if (!root)
 		return -ENOMEM;
 	sb->s_root = d_make_root(root);
@@ -369,6 +438,14 @@ static bool same_options(struct itme_fs *fs, const struct itme_options *opts,
 		    !nodes_equal(opts->nodes[tier], itme_tiers[tier].nodes))
 			return false;
 	}
+	if (given & BIT(OPT_UID) && !uid_eq(opts->uid, fs->uid))
+		return false;
+	if (given & BIT(OPT_GID) && !gid_eq(opts->gid, fs->gid))
+		return false;
+	if (given & BIT(OPT_NR_INODES) && opts->nr_inodes != fs->inodes_max)
+		return false;
+	if (given & BIT(OPT_WRITEBACK) && opts->writeback != fs->writeout.rate)
+		return false;
 	return !(given & BIT(OPT_MODE)) || opts->mode == fs->mode;
 }
 
@@ -387,7 +464,8 @@ static int itme_get_tree(struct fs_context *fc)
 		return err;
 	/* Not taken over, so there was one already. */
 	sb = fc->root->d_sb;
-	if (same_options(itme_sb(sb), opts, BIT(OPT_DRAM) | BIT(OPT_CXL) | FIXED_OPTIONS))
+	if (same_options(itme_sb(sb), opts, BIT(OPT_DRAM) | BIT(OPT_CXL) | BIT(OPT_NR_INODES) |
+				       BIT(OPT_WRITEBACK) | FIXED_OPTIONS))
 		return 0;
 	errorfc(fc, "itmefs is mounted already with other options; remount it to change them");
 	dput(fc->root);
@@ -405,7 +483,7 @@ static int itme_reconfigure(struct fs_context *fc)
 
 	/* mount(8) hands in again what /proc/mounts shows. */
 	if (!same_options(fs, opts, FIXED_OPTIONS))
-		return invalfc(fc, "only dram= and cxl= can be changed");
+		return invalfc(fc, "only dram=, cxl=, nr_inodes= and writeback= can be changed");
 	for (tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		const char *why;
 
@@ -413,6 +491,9 @@ static int itme_reconfigure(struct fs_context *fc)
 		    itme_tier_check(tier, opts->budget[tier], &itme_tiers[tier].nodes, &why))
 			return invalfc(fc, "%s=%llu: %s", tier_name[tier], opts->budget[tier], why);
 	}
+	if (opts->given & BIT(OPT_NR_INODES) &&
+	    opts->nr_inodes < atomic_long_read(&fs->inodes))
+		return invalfc(fc, "nr_inodes=%llu: there are more", opts->nr_inodes);
 	for (tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		if (!(opts->given & BIT(OPT_DRAM + tier)) ||
 		    same_options(fs, opts, BIT(OPT_DRAM + tier)))
@@ -427,8 +508,13 @@ static int itme_reconfigure(struct fs_context *fc)
 		/* All or nothing; what was larger or smaller fits again. */
 		if (tier != ITME_TIER_DRAM)
 			itme_tier_set(fs, ITME_TIER_DRAM, old);
+		return err;
 	}
-	return err;
+	if (opts->given & BIT(OPT_NR_INODES))
+		WRITE_ONCE(fs->inodes_max, opts->nr_inodes);
+	if (opts->given & BIT(OPT_WRITEBACK))
+		WRITE_ONCE(fs->writeout.rate, opts->writeback);
+	return 0;
 }
 
 static void itme_free_fc(struct fs_context *fc)
@@ -451,6 +537,8 @@ static int itme_init_fs_context(struct fs_context *fc)
 	if (!opts)
 		return -ENOMEM;
 	opts->mode = 0755;
+	opts->uid = GLOBAL_ROOT_UID;
+	opts->gid = GLOBAL_ROOT_GID;
 	fc->fs_private = opts;
 	fc->ops = &itme_context_ops;
 	return 0;
@@ -467,9 +555,9 @@ static void stop(struct itme_fs *fs)
 	wait_event_idle(fs->inflight_wait, !atomic_read(&fs->inflight));
 	/* Whoever asks for pressure's workers holds an inflight, so not before. */
 	itme_pressure_stop(fs);
+	itme_writeout_stop(fs);
 	itme_nl_plans_drop();
 	itme_plans_drop(fs);
-	itme_inode_drop_all(fs);
 }
 
 static void itme_kill_sb(struct super_block *sb)
@@ -479,7 +567,9 @@ static void itme_kill_sb(struct super_block *sb)
 	/* Without a root, the mount failed before anything was started. */
 	if (sb->s_root)
 		stop(fs);
-	kill_anon_super(sb);
+	itme_kill_tree(sb);
+	itme_areas_stop(&fs->areas);
+	WARN_ON_ONCE(atomic_long_read(&fs->tables));
 	free_fs(fs);
 }
 

@@ -59,24 +59,14 @@ int itme_tier_of(int nid)
 	return node_isset(nid, itme_tiers[ITME_TIER_CXL].nodes) ? ITME_TIER_CXL : ITME_TIER_DRAM;
 }
 
-/**
- * itme_tier_alloc - a folio on a node of a tier
- * @tier: memory tier, charged by the caller
- * @order: size
- * @hard: reclaim and compact for it, else take only what is free
- *
- * Never calls the OOM killer: __GFP_NORETRY, and __GFP_THISNODE.
- *
- * Return: the folio, unlocked, or NULL
- */
-struct folio *itme_tier_alloc(int tier, unsigned int order, bool hard)
+static struct folio *alloc(int tier, unsigned int order, bool hard, gfp_t gfp)
 {
-	gfp_t gfp = GFP_TRANSHUGE_LIGHT | __GFP_THISNODE | __GFP_NORETRY;
 	const nodemask_t *nodes = &itme_tiers[tier].nodes;
 	int local = numa_mem_id();
 	struct folio *folio;
 	int nid;
 
+	gfp |= GFP_TRANSHUGE_LIGHT | __GFP_THISNODE | __GFP_NORETRY;
 	if (hard)
 		gfp |= __GFP_DIRECT_RECLAIM;
 	if (!order)
@@ -94,6 +84,27 @@ struct folio *itme_tier_alloc(int tier, unsigned int order, bool hard)
 			return folio;
 	}
 	return NULL;
+}
+
+/**
+ * itme_tier_alloc - a folio on a node of a tier
+ * @tier: memory tier, charged by the caller
+ * @order: size
+ * @hard: reclaim and compact for it, else take only what is free
+ *
+ * Never calls the OOM killer: __GFP_NORETRY, and __GFP_THISNODE.
+ *
+ * Return: the folio, unlocked, or NULL
+ */
+struct folio *itme_tier_alloc(int tier, unsigned int order, bool hard)
+{
+	return alloc(tier, order, hard, 0);
+}
+
+/* Of zeroes. */
+struct folio *itme_tier_alloc_zeroed(int tier, unsigned int order, bool hard)
+{
+	return alloc(tier, order, hard, __GFP_ZERO);
 }
 
 u64 itme_tier_capacity(const nodemask_t *nodes)

@@ -67,7 +67,7 @@ static int check_range(struct itme_fs *fs, u32 object, u64 offset, u64 length, u
 
 	spin_lock(&fs->lock);
 	ino = xa_load(&fs->objects, object);
-	if (ino && ino->linked) {
+	if (ino && itme_linked(ino)) {
 		size = i_size_read(&ino->vfs);
 		*chunk_shift = ino->chunk_shift;
 		err = !length || check_add_overflow(offset, length, &end) || end > size ?

@@ -22,6 +22,7 @@ int job_read(int argc, char **argv);
 int job_move(int argc, char **argv);
 int job_touch(int argc, char **argv);
 int job_meta(int argc, char **argv);
+int job_kv(int argc, char **argv);
 int job_model(int argc, char **argv);
 
 __attribute__((noreturn, format(printf, 1, 2))) void die(const char *fmt, ...);

@@ -56,10 +56,10 @@ class Measured:
     def best(self, name, key="ns", **match):
         return min(d[key] for d in self.jobs(name, **match) if key in d)
 
-    def fio(self, name):
+    def fio(self, name, rw="read"):
         """bytes/s"""
         with open(os.path.join(self.results, f"fio.{name}.json")) as f:
-            return json.load(f)["jobs"][0]["read"]["bw_bytes"]
+            return json.load(f)["jobs"][0][rw]["bw_bytes"]
 
     def _check_sums(self):
         """ext4 and itmefs must have shown a reader the same data, in every pass."""
@@ -166,6 +166,31 @@ def random(m):
                  ns["ext4"] / ns["itme"])
 
 
+def kv(m):
+    """MB/s of what the program does, and of the drive where what it does is the drive's work."""
+    def part(peer, name, **match):
+        return m.jobs(f"kv.{peer}", part=name, **match)[-1]
+
+    def speed(peer, name, what="bytes", **match):
+        d = part(peer, name, **match)
+        return d[what] / d["ns"] * 1e3
+
+    swaps = ("swap0", "swap3", "swap5")
+    best = max(swaps, key=lambda peer: speed(peer, "read"))
+    itme = speed("itme", "read")
+    bound, write = m.fio("kv.read") / 1e6, m.fio("kv.write", "write") / 1e6
+    yield Figure("KV cache 4 x DRAM, read in order", itme, "MB/s", speed(best, "read"), "tmpfs on " + best,
+                 itme / speed(best, "read"), ">= 5", "swapN: page-cluster N")
+    mixed = speed("itme", "mixed")
+    yield Figure("  while the next turn is appended", mixed, "MB/s", bound, "fio", mixed / bound, ">= 0.9")
+    out = speed("itme", "append", "disk_written")
+    yield Figure("  write-out while it is appended", out, "MB/s", write, "fio", out / write, ">= 0.9")
+    for peer in (*swaps, "ext4"):
+        for name, what in (("append", "append"), ("read", "read"), ("mixed", "read while appending")):
+            yield Figure(f"  {what}, {peer}", speed("itme", name), "MB/s", speed(peer, name), peer,
+                         speed("itme", name) / speed(peer, name))
+
+
 def move_figure(m, what, to, peer, **more):
     """Median of the rounds' ratios: a move is set against the copy next to it, under the same load of the host."""
     rounds = list(zip(m.jobs("move", to=to), m.jobs(peer, to=to)))
@@ -195,7 +220,14 @@ def metadata(m):
 def figures(counted, timed, size_mib):
     """counted: of the guest whose clock counts instructions; timed: of the other."""
     return [*stream(counted), *warm(counted), *cyclic(counted, size_mib), *decode(counted), *tiers(counted, size_mib),
-            *random(counted), *moves(timed), *moves_counted(counted), *metadata(counted)]
+            *random(counted), *kv(counted), *moves(timed), *moves_counted(counted), *metadata(counted)]
+
+
+def some(counted, size_mib, cases):
+    """Rows of these cases alone."""
+    rows = {"stream": stream, "warm": warm, "decode": decode, "random": random, "kv": kv, "meta": metadata,
+            "move": moves_counted, "cyclic": lambda m: cyclic(m, size_mib), "tiers": lambda m: tiers(m, size_mib)}
+    return [row for case in cases for row in rows[case](counted)]
 
 
 def number(value, unit=""):

@@ -23,6 +23,7 @@ static const struct job {
 	{ "move", job_move, "ROUNDS LENGTH DRAM_NODE CXL_NODE FILE" },
 	{ "touch", job_touch, "NODE LENGTH" },
 	{ "meta", job_meta, "NAME ROUNDS MOUNT LOWER" },
+	{ "kv", job_kv, "[options] NAME FILE SIZE, see kv.c" },
 	{ "model", job_model, "[options], see model.c" },
 };
 

@@ -35,10 +35,12 @@ for name in alpha 'be ta' "$hostile"; do
 	model "$RANDOM" 1
 	ctl import "$model" --name "$name"
 done
-is "verbs" "$(offered '')" "tier import remove list residency advise model plan run stat monitor top holders doctor"
+is "verbs" "$(offered '')" "tier swap import remove list residency advise model plan run stat status monitor top holders doctor"
 is "a verb" "$(offered res)" residency
 is "advices" "$(offered advise p)" "pageout pin"
 is "tiers" "$(offered tier set '')" "dram cxl"
+is "verbs of swap" "$(offered swap '')" "add remove list"
+is "options of swap add" "$(offered swap add --c)" "--check"
 is "verbs of plan" "$(offered plan s)" "set save show step"
 ctl plan set --once alpha --name decode
 is "plans" "$(offered plan show '')" "$out decode"

@@ -57,6 +57,13 @@ refuses "import with a bad chunk" 1 "power of two from 64K to 2M" import "$model
 refuses "import of two under one name" 2 "--name is for one path" import "$a" "$model" --name x
 succeeds "import with name and chunk" import "$model" --name "odd name" --chunk 64K -J
 json_is "import: that name and chunk" '(d[0]["name"], d[0]["chunk_size"])' "('odd name', 65536)"
+mkdir "$dir/mnt/own"
+: >"$dir/mnt/own/f"
+mount --bind /etc/passwd "$dir/mnt/own/f"
+succeeds "list where something is mounted over a file" list --json
+json_is "list: the others" '[o["name"] for o in d]' "['cli.a', 'odd name']"
+umount "$dir/mnt/own/f"
+rm -r "$dir/mnt/own"
 is "a lower file cannot be written" "$( (echo >>"$model") 2>&1 | grep -c 'Text file busy')" 1
 succeeds "list" list
 is "list: a line for each and headings" "$(wc -l <<<"$out")" 3
@@ -82,8 +89,8 @@ json_is "residency of ranges" '[(r["label"], r["length"], r["cxl"]) for r in d]'
 	"[('head', $((2 * mib)), $((2 * mib))), ('', $mib, 0)]"
 refuses "residency past the end" 1 "does not start inside" residency cli.a --by-range 5M:1
 refuses "residency of no range" 2 "not a range" residency cli.a --by-range 5M
-refuses "residency of nothing" 1 "no such imported file" residency none
-refuses "residency of a path" 1 "not the name" residency ../mnt/cli.a
+refuses "residency of nothing" 1 "no such file" residency none
+refuses "residency of a path that leads out" 1 "not the name" residency ../mnt/cli.a
 succeeds "advise pin" advise pin cli.a --tier dram --offset 2M --length 2M
 succeeds "tier list after pin" tier list -J
 json_is "pinned bytes" 'd[0]["pinned"]' $((2 * mib))
@@ -108,12 +115,12 @@ json_is "all of it is on NVMe" 'd["nvme"]' $((5 * mib))
 
 # Counters.
 succeeds "stat" stat
-is "stat: a line for each counter" "$(wc -l <<<"$out")" 19
+is "stat: a line for each counter" "$(wc -l <<<"$out")" 24
 succeeds "stat NAME --json" stat cli.a --json
 json_is "stat: it was read" 'd["read_bytes"] >= 5 * 1024 * 1024 and d["hints"] > 0' True
 succeeds "stat --interval" stat -i 0.1 -c 2 --json
 is "stat: an object a line" "$(wc -l <<<"$out")" 2
-refuses "stat of nothing" 1 "no such imported file" stat none
+refuses "stat of nothing" 1 "no such file" stat none
 
 # Replaced and deleted lower files.
 rm "$a"
@@ -136,7 +143,7 @@ as_nobody run -- true
 is "run as nobody" "$?:$(grep -c root "$dir/out")" 125:1
 
 # Remove.
-refuses "remove of nothing" 1 "no such imported file" remove none
+refuses "remove of nothing" 1 "no such file" remove none
 succeeds "remove two" remove cli.a cli.large --json
 json_is "remove: JSON" '[o["name"] for o in d]' "['cli.a', 'cli.large']"
 succeeds "remove the last" remove -- "odd name"

@@ -197,6 +197,7 @@ long Executor::ioctl_bytes(const Call &call, unsigned long request, void *arg, s
 Is Executor::identify(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
+	itme_object object = {};
 	struct statfs fs;
 	struct stat st;
 
@@ -206,7 +207,12 @@ Is Executor::identify(int fd)
 		return Is::path;
 	if (fs.f_type != ITME_SUPER_MAGIC)
 		return Is::other;
-	return S_ISDIR(st.st_mode) ? Is::root : Is::file;
+	if (S_ISDIR(st.st_mode))
+		return st.st_ino == 1 ? Is::root : Is::written;
+	if (!S_ISREG(st.st_mode) || ioctl(fd, ITME_IOC_OBJECT, &object) ||
+	    object.flags & ITME_OBJECT_NATIVE)
+		return Is::written;
+	return Is::file;
 }
 
 void Executor::arm()

@@ -21,7 +21,8 @@ struct Verdict {
 };
 
 /// What a descriptor is of.
-enum class Is { bad, path, root, file, other };
+/// What a descriptor is of: @file is an imported one, @written all else on itmefs but the root.
+enum class Is { bad, path, root, file, written, other };
 
 struct Mapping {
 	char *base = nullptr;

@@ -41,7 +41,7 @@ static constexpr Choice hows[] = {{"rename", 0},   {"link", 1},	  {"symlink", 2}
 				  {"mkdir", 3},	   {"fifo", 4},	  {"rmdir", 5},
 				  {"exchange", 6}, {"socket", 7}, {"device", 8}};
 
-/// All that would make, move or remove a name other than by import and unlink.
+/// All that makes, moves or removes a name other than import and unlink.
 static void change_name(Executor &exec, const Call &call)
 {
 	std::string path = path_of(call.text("name"));
@@ -49,7 +49,7 @@ static void change_name(Executor &exec, const Call &call)
 
 	if (!on_itmefs())
 		return;
-	long result = exec.sys(call, [&]() -> long {
+	exec.sys(call, [&]() -> long {
 		switch (call.value("how")) {
 		case 0:
 			return rename(path.c_str(), to.c_str());
@@ -60,7 +60,8 @@ static void change_name(Executor &exec, const Call &call)
 		case 3:
 			return mkdir(to.c_str(), 0755);
 		case 4:
-			return mkfifo(to.c_str(), 0600);
+			/* Not to be opened: that would wait for somebody to write. */
+			return mkfifo(to.c_str(), 0600) ?: unlink(to.c_str());
 		case 5:
 			return rmdir(path.c_str());
 		case 6:
@@ -72,10 +73,6 @@ static void change_name(Executor &exec, const Call &call)
 			return mknod(to.c_str(), S_IFCHR | 0600, 0x103);
 		}
 	});
-
-	/* Renamed onto itself nothing changes, which POSIX calls success. */
-	if (path != to)
-		exec.expect_error(call, result, "names come by import and go by unlink");
 }
 
 static constexpr Choice attributes[] = {{"chmod", 0},	    {"chown", 1},    {"utimes", 2},
@@ -90,7 +87,7 @@ static void attribute(Executor &exec, const Call &call)
 
 	if (!on_itmefs())
 		return;
-	long result = exec.sys(call, [&]() -> long {
+	exec.sys(call, [&]() -> long {
 		switch (call.value("how")) {
 		case 0:
 			return chmod(path.c_str(), value & 07777);
@@ -112,8 +109,6 @@ static void attribute(Executor &exec, const Call &call)
 					 AT_EACCESS);
 		}
 	});
-	if (call.value("how") == 3)
-		exec.expect_error(call, result, "there are no extended attributes");
 }
 
 static void do_getdents(Executor &exec, const Call &call)

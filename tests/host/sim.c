@@ -762,7 +762,7 @@ struct sim_file *sim_file(u32 chunks)
 	ino->id = ++sim.nr_files;
 	ino->chunk_shift = sim.config.chunk_shift;
 	ino->nr_chunks = chunks;
-	ino->linked = true;
+	ino->vfs.i_nlink = 1;
 	ino->opens = 1;
 	ino->vfs.i_mapping = &ino->vfs.i_data;
 	ino->vfs.i_data.host = &ino->vfs;
@@ -779,6 +779,39 @@ struct sim_file *sim_file(u32 chunks)
 	}
 	sim.fs.objects.slot[ino->id] = ino;
 	return file;
+}
+
+/* Files of the simulator are imported, so their chunks are an array; see kmod/table.c. */
+struct itme_chunk itme_no_chunk;
+
+struct itme_chunk *itme_chunk_find(const struct itme_inode *ino, u32 idx)
+{
+	abort();
+}
+
+u32 itme_chunk_number(const struct itme_chunk *c)
+{
+	abort();
+}
+
+u16 *itme_chunk_count(const struct itme_chunk *c)
+{
+	abort();
+}
+
+pgoff_t itme_stored_next(struct itme_inode *ino, pgoff_t index, pgoff_t end, bool stored)
+{
+	abort();
+}
+
+int itme_chunk_make(struct itme_inode *ino, u32 idx)
+{
+	return 0;
+}
+
+bool itme_chunk_next(struct itme_inode *ino, u32 *idx)
+{
+	return *idx < ino->nr_chunks;
 }
 
 void sim_stop(void)

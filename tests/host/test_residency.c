@@ -522,6 +522,35 @@ static void held(void)
 	free(trace);
 }
 
+/* A fill that comes to nothing; what is in memory can be found, by who makes room. */
+static void not_begun(void)
+{
+	u32 nr = 8, far = 200, *trace = in_order(0, nr);
+	struct itme_inode *ino;
+	struct sim_file *file;
+	long asked;
+
+	sim_start(&(struct sim_config){ .dram = 32 });
+	file = sim_file(far + 1);
+	ino = &file->ino;
+	run(file, trace, nr, SIM_MS);
+	CHECK(itme_chunk_begin_fill(ino, 3, true, true));
+	itme_chunk_end_fill(ino, 3, true, -EAGAIN);
+	CHECK(ino->chunks[3].state == ITME_RESIDENT && !list_empty(&ino->chunks[3].node));
+	sim_check();
+	/* No place was sought for it. */
+	asked = ino->fs->asked;
+	CHECK(itme_chunk_begin_fill(ino, far, true, true));
+	itme_chunk_end_fill(ino, far, true, -EAGAIN);
+	CHECK(ino->chunks[far].state == ITME_RESIDENT && !list_empty(&ino->chunks[far].node));
+	CHECK(ino->fs->asked == asked, "%ld, not %ld", ino->fs->asked, asked);
+	CHECK(itme_chunk_begin_leave(ino, far));
+	itme_chunk_end_leave(ino, far, ITME_TIER_NVME, false);
+	sim_check();
+	sim_stop();
+	free(trace);
+}
+
 /* Readers, pins, holders, hints and budgets at random; sim.c checks. */
 static void anything(void)
 {
@@ -610,6 +639,7 @@ static const struct test tests[] = {
 	{ "threads that share a scan", threads },
 	{ "budgets that change", budgets },
 	{ "pinned chunks stay", pinned },
+	{ "a fill that does not begin", not_begun },
 	{ "held chunks stay until they are let go", held },
 	{ "anything at once", anything },
 };

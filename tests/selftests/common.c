@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The environment, the mount, and clearing up. */
 #include <dirent.h>
+#include <limits.h>
 #include <sys/mount.h>
 #include <time.h>
 
@@ -151,8 +152,16 @@ static void unlink_all(const char *path, const char *prefix)
 		if (e->d_name[0] == '.' ||
 		    strncmp(e->d_name, prefix, strlen(prefix)))
 			continue;
-		if (unlinkat(dirfd(d), e->d_name, 0))
-			break;
+		if (unlinkat(dirfd(d), e->d_name, 0)) {
+			char sub[PATH_MAX];
+
+			if (errno != EISDIR)
+				break;
+			snprintf(sub, sizeof(sub), "%s/%s", path, e->d_name);
+			unlink_all(sub, "");
+			if (unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR))
+				break;
+		}
 		rewinddir(d);
 	}
 	closedir(d);

@@ -25,7 +25,7 @@ struct table {
 	size_t used;
 };
 
-static char loop_dev[64];
+static char loop_dev[64], dev[64];
 static uint64_t sectors;
 
 static const char *dm_dir(void)
@@ -48,7 +48,10 @@ static void add_target(struct table *t, const char *type, uint64_t start,
 	spec->sector_start = start;
 	spec->length = end - start;
 	strcpy(spec->target_type, type);
-	if (!strcmp(type, "linear"))
+	if (!strcmp(type, "flakey"))
+		sprintf(args, "%s %llu 0 3600 1 error_writes", loop_dev,
+			(unsigned long long)start);
+	else if (!strcmp(type, "linear"))
 		sprintf(args, "%s %llu", loop_dev, (unsigned long long)start);
 	/* the next one's place, as seen from this one */
 	spec->next = (sizeof(*spec) + strlen(args) + 1 + 7) & ~7UL;
@@ -151,9 +154,19 @@ static int find_loop(const char *image)
 	return ret;
 }
 
-const char *dm_setup(unsigned int mib)
+const char *dm_path(void)
 {
-	char image[512], dev[64];
+	return dev;
+}
+
+const char *dm_image(void)
+{
+	return lower_path("disk");
+}
+
+const char *dm_device(unsigned int mib)
+{
+	char image[512];
 	struct table t = {};
 	int fd, loop;
 
@@ -176,6 +189,15 @@ const char *dm_setup(unsigned int mib)
 		return "no table of the drive";
 	close(loop);
 	snprintf(dev, sizeof(dev), "/dev/dm-%u", minor(t.head.dev));
+	return NULL;
+}
+
+const char *dm_setup(unsigned int mib)
+{
+	const char *why = dm_device(mib);
+
+	if (why)
+		return why;
 	/* a journal would write on its own */
 	if (run_cmd("mkfs.ext4 -q -F -O ^has_journal -E nodiscard,lazy_itable_init=0 %s",
 		    dev))
@@ -274,6 +296,15 @@ int dm_fail_all(void)
 	struct table t = {};
 
 	add_target(&t, "error", 0, sectors);
+	return swap_table(&t);
+}
+
+int dm_fail_writes(void)
+{
+	struct table t = {};
+
+	run_cmd("modprobe dm-flakey");
+	add_target(&t, "flakey", 0, sectors);
 	return swap_table(&t);
 }
 

@@ -20,6 +20,7 @@ struct heard {
 	uint64_t last[ITME_A_EVENT_MAX + 1];	/* of the one looked for */
 	uint64_t lost;
 	int overruns;
+	int named;
 };
 
 static int listen_to(struct nl *nl)
@@ -54,6 +55,8 @@ static void hear(struct nl *nl, struct heard *h, int cmd)
 			if (m->nlmsg_type != nl->family || g->cmd > ITME_CMD_MAX)
 				continue;
 			h->nr[g->cmd]++;
+			h->named += !!nl_find(attrs, m->nlmsg_len - head,
+					      ITME_A_EVENT_NAME, NULL);
 			h->lost += nl_uint(nl_find(attrs, m->nlmsg_len - head,
 						   ITME_A_EVENT_LOST, NULL));
 			for (int t = 1; g->cmd == cmd && t <= ITME_A_EVENT_MAX; t++)
@@ -115,6 +118,7 @@ TEST_F(event, life_of_an_object)
 	EXPECT_EQ(o.id, h.last[ITME_A_EVENT_OBJECT]);
 	/* once, as it was mapped by then */
 	EXPECT_EQ(1, h.nr[ITME_CMD_OBJECT_MAPPED_NTF]);
+	EXPECT_EQ(getpid(), h.last[ITME_A_EVENT_PID]);
 
 	ASSERT_EQ(0, check_read(fd, CHUNK, PAGE, 1));
 	EXPECT_TRUE(POLL(heard(&ear, &h, ITME_CMD_STALL_NTF), SECS));
@@ -136,6 +140,35 @@ TEST_F(event, life_of_an_object)
 	EXPECT_EQ(0, h.nr[ITME_CMD_STALL_NTF]);
 	EXPECT_EQ(0, h.lost);
 	EXPECT_EQ(0, events_lost(&nl));
+	nl_close(&ear);
+	nl_close(&nl);
+}
+
+/* Written files come and go like others, but where they lie is not for all to know. */
+TEST_F(event, written_files_have_no_name)
+{
+	struct heard h = {};
+	struct nl nl, ear;
+	int fd, i;
+
+	MOUNT("dram=16M");
+	ASSERT_EQ(0, nl_open(&nl));
+	ASSERT_EQ(0, listen_to(&ear));
+	for (i = 0; i < 300; i++) {
+		fd = open(file_path("w"), O_CREAT | O_RDWR, 0600);
+		ASSERT_LE(0, fd);
+		close(fd);
+		ASSERT_EQ(0, unlink(file_path("w")));
+		hear(&ear, &h, 0);
+	}
+	fd = import_open("f", CHUNK, 1, 0);
+	ASSERT_LE(0, fd);
+	close(fd);
+	ASSERT_EQ(0, file_unlink("f"));
+	EXPECT_TRUE(POLL(h.named == 2 || heard(&ear, &h, 0), SECS));
+	EXPECT_EQ(2, h.named);
+	EXPECT_LT(2, h.nr[ITME_CMD_OBJECT_NEW_NTF]);
+	EXPECT_LT(2, h.nr[ITME_CMD_OBJECT_GONE_NTF]);
 	nl_close(&ear);
 	nl_close(&nl);
 }

@@ -3,6 +3,7 @@
  * The netlink family itme: what it says of tiers, objects and counters, who may
  * change something, hints, and messages that are wrong.
  */
+#include <limits.h>
 #include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
@@ -254,6 +255,56 @@ TEST_F(netlink, an_object)
 	nl_close(&nl);
 }
 
+/* The name is the path, as it is when it is asked for; also of a written file. */
+TEST_F(netlink, names_of_objects)
+{
+	uint64_t id, written;
+	struct nl_msg m;
+	struct nl nl;
+	int fd, w;
+
+	MOUNT("dram=16M");
+	ASSERT_EQ(0, nl_open(&nl));
+	fd = import_open("f", CHUNK, 1, 0);
+	ASSERT_LE(0, fd);
+	id = id_of(fd);
+	ASSERT_EQ(0, run_cmd("cd %s && mkdir -p d/e && mv f d/e/g", mnt_dir()));
+	ASSERT_EQ(0, ask(&nl, ITME_CMD_OBJECT_GET, ITME_A_OBJECT_ID, id));
+	EXPECT_STREQ("d/e/g", nl_data(nl_attr(&nl, ITME_A_OBJECT_NAME)));
+	EXPECT_EQ(0, nl_reply_uint(&nl, ITME_A_OBJECT_FLAGS));
+	/* a directory above is renamed */
+	ASSERT_EQ(0, run_cmd("cd %s && mv d h", mnt_dir()));
+	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
+	nl_put_str(&m, ITME_A_OBJECT_NAME, "h/e/g");
+	ASSERT_EQ(0, nl_do(&nl, &m));
+	EXPECT_EQ(id, nl_reply_uint(&nl, ITME_A_OBJECT_ID));
+	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
+	nl_put_str(&m, ITME_A_OBJECT_NAME, "d/e/g");
+	EXPECT_EQ(-ENOENT, nl_do(&nl, &m));
+	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
+	nl_put_str(&m, ITME_A_OBJECT_NAME, "h/e");
+	EXPECT_EQ(-ENOENT, nl_do(&nl, &m));
+
+	w = open(file_path("h/w"), O_CREAT | O_RDWR, 0600);
+	ASSERT_LE(0, w);
+	ASSERT_EQ(4096, pwrite(w, memset(malloc(4096), 1, 4096), 4096, 10 * MIB));
+	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
+	nl_put_str(&m, ITME_A_OBJECT_NAME, "h/w");
+	ASSERT_EQ(0, nl_do(&nl, &m));
+	written = nl_reply_uint(&nl, ITME_A_OBJECT_ID);
+	EXPECT_NE(id, written);
+	EXPECT_EQ(ITME_OBJECT_NATIVE, nl_reply_uint(&nl, ITME_A_OBJECT_FLAGS));
+	EXPECT_EQ(10 * MIB + 4096, nl_reply_uint(&nl, ITME_A_OBJECT_SIZE));
+	/* a hole is nowhere */
+	EXPECT_EQ(4096, nl_reply_uint(&nl, ITME_A_OBJECT_DRAM));
+	EXPECT_EQ(0, nl_reply_uint(&nl, ITME_A_OBJECT_NVME));
+	close(w);
+	close(fd);
+	ASSERT_EQ(0, unlink(file_path("h/w")));
+	EXPECT_EQ(-ENOENT, ask(&nl, ITME_CMD_OBJECT_GET, ITME_A_OBJECT_ID, written));
+	nl_close(&nl);
+}
+
 TEST_F(netlink, counters)
 {
 	struct itme_stats s;
@@ -283,10 +334,20 @@ TEST_F(netlink, counters)
 }
 
 struct churn {
-	int lower;
+	int lower;		/* -1: files are written */
 	bool stop;
 	long changes;
 };
+
+static int make_one(const struct churn *c, const char *name)
+{
+	int fd;
+
+	if (c->lower >= 0)
+		return import_fd(name, c->lower, 64 * KIB);
+	fd = open(file_path(name), O_CREAT | O_RDWR, 0600);
+	return fd < 0 ? -errno : close(fd);
+}
 
 static void *churn(void *arg)
 {
@@ -295,8 +356,8 @@ static void *churn(void *arg)
 
 	while (!__atomic_load_n(&c->stop, __ATOMIC_RELAXED)) {
 		snprintf(name, sizeof(name), "x%ld", c->changes++ % 10);
-		if (import_fd(name, c->lower, 64 * KIB))
-			return "import";
+		if (make_one(c, name))
+			return "make";
 		if (file_unlink(name))
 			return "unlink";
 	}
@@ -339,6 +400,19 @@ TEST_F_TIMEOUT(netlink, dump_of_many, 300)
 	pthread_join(t, &ret);
 	EXPECT_EQ(NULL, ret);
 	EXPECT_LT(0, interrupted);
+	/* of what anybody may make, a dump takes no notice */
+	c = (struct churn){ .lower = -1 };
+	ASSERT_EQ(0, pthread_create(&t, NULL, churn, &c));
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(0, dump_objects(&nl, &n));
+		EXPECT_LE(MANY, n.nr);
+		EXPECT_TRUE(n.ordered);
+		EXPECT_FALSE(nl.interrupted);
+	}
+	__atomic_store_n(&c.stop, true, __ATOMIC_RELAXED);
+	pthread_join(t, &ret);
+	EXPECT_EQ(NULL, ret);
+	EXPECT_LT(0, c.changes);
 	ASSERT_EQ(0, dump_objects(&nl, &n));
 	EXPECT_EQ(MANY, n.nr);
 	EXPECT_FALSE(nl.interrupted);
@@ -598,6 +672,63 @@ static int in_net_namespace(void *arg)
 	return nl_open(&nl) == -ENOENT ? 0 : 3;
 }
 
+struct written {
+	struct nl *roots;
+	uint32_t id, own;
+};
+
+/* A name is told to the owner alone; 0, or where it went wrong. */
+static int look_at_names(void *arg)
+{
+	struct written *w = arg;
+	struct nl_msg m;
+	struct nl nl;
+
+	if (become(NOBODY, 0))
+		return 77;
+	if (nl_open(&nl))
+		return 1;
+	if (ask(&nl, ITME_CMD_OBJECT_GET, ITME_A_OBJECT_ID, w->id) ||
+	    nl_attr(&nl, ITME_A_OBJECT_NAME))
+		return 2;
+	nl_begin(&m, &nl, ITME_CMD_OBJECT_GET);
+	nl_put_str(&m, ITME_A_OBJECT_NAME, "private/secret");
+	if (nl_do(&nl, &m) != -ENOENT)
+		return 3;
+	if (ask(&nl, ITME_CMD_OBJECT_GET, ITME_A_OBJECT_ID, w->own) ||
+	    !nl_attr(&nl, ITME_A_OBJECT_NAME) ||
+	    strcmp(nl_data(nl_attr(&nl, ITME_A_OBJECT_NAME)), "own"))
+		return 4;
+	/* by the socket of somebody who might */
+	if (ask(w->roots, ITME_CMD_OBJECT_GET, ITME_A_OBJECT_ID, w->id) ||
+	    nl_attr(w->roots, ITME_A_OBJECT_NAME))
+		return 5;
+	return 0;
+}
+
+TEST_F(netlink, names_of_written_files)
+{
+	struct written w = {};
+	struct nl nl;
+	int fd, own;
+
+	MOUNT("dram=16M");
+	OPEN(&nl);
+	w.roots = &nl;
+	ASSERT_EQ(0, mkdir(file_path("private"), 0700));
+	ASSERT_LE(0, fd = open(file_path("private/secret"), O_CREAT | O_RDWR, 0644));
+	w.id = id_of(fd);
+	ASSERT_LE(0, own = open(file_path("own"), O_CREAT | O_RDWR, 0644));
+	ASSERT_EQ(0, fchown(own, NOBODY, NOBODY));
+	w.own = id_of(own);
+	EXPECT_EQ(0, in_child(look_at_names, &w, 20));
+	ASSERT_EQ(0, ask(&nl, ITME_CMD_OBJECT_GET, ITME_A_OBJECT_ID, w.id));
+	EXPECT_STREQ("private/secret", nl_data(nl_attr(&nl, ITME_A_OBJECT_NAME)));
+	close(own);
+	close(fd);
+	nl_close(&nl);
+}
+
 /* a socket opened by root, used by somebody else */
 static int use_handed_down(void *arg)
 {
@@ -622,7 +753,7 @@ TEST_F(netlink, namespaces)
 
 TEST_F(netlink, wrong_messages)
 {
-	static const char long_name[300];
+	static const char long_name[PATH_MAX + 1];
 	struct nl_msg m;
 	size_t nest;
 	uint32_t id;

@@ -17,6 +17,7 @@ static_assert(sizeof(struct itme_span) == 16, "");
 static_assert(sizeof(struct itme_prefetch) == 64, "");
 static_assert(sizeof(struct itme_prefetch_result) == 32, "");
 static_assert(sizeof(struct itme_wait) == 64, "");
+static_assert(sizeof(struct itme_limit) == 48, "");
 
 int tier_get(uint32_t tier, struct itme_tier_info *ti)
 {

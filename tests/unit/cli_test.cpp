@@ -71,11 +71,53 @@ TEST_F(Cli, ImportListRemove)
 	EXPECT_EQ(json()[1]["nvme"], 5 * mib);
 
 	EXPECT_EQ(run({"remove", "m.gguf", "nothing"}), 1);
-	EXPECT_NE(err.find("nothing: no such imported file"), std::string::npos);
+	EXPECT_NE(err.find("nothing: no such file"), std::string::npos);
 	EXPECT_EQ(run({"remove", "--", "-odd name"}), 0);
 	EXPECT_TRUE(module.files.empty());
 	ASSERT_EQ(run({"list", "-J"}), 0);
 	EXPECT_EQ(json(), Json::array());
+}
+
+TEST_F(Cli, WrittenFiles)
+{
+	module.add("shm/kv", 5 * mib, "");
+	module.add("empty", 0, "");
+	module.files["shm/kv"].object.flags = ITME_OBJECT_NATIVE;
+	module.files["shm/kv"].map = {ITME_TIER_DRAM, ITME_TIER_CXL, ITME_TIER_NVME};
+	module.files["empty"].object.flags = ITME_OBJECT_NATIVE;
+	ASSERT_EQ(run({"list"}), 0);
+	EXPECT_EQ(out, "NAME   SIZE CHUNK DRAM CXL OPENS FLAGS  LOWER-PATH\n"
+		       "empty     0    2M    0   0     0 native -\n"
+		       "shm/kv   5M    2M   2M  2M     0 native -\n");
+	ASSERT_EQ(run({"residency", "shm/kv", "-J"}), 0);
+	EXPECT_EQ(json()["nvme"], mib);
+	EXPECT_EQ(run({"stat", "shm/kv"}), 0);
+	for (const char *name : {"/shm/kv", "shm//kv", "shm/../shm/kv", "shm/", "./empty"}) {
+		EXPECT_EQ(run({"residency", name}), 1);
+		EXPECT_NE(err.find("not the name of a file there"), std::string::npos) << err;
+	}
+	ASSERT_EQ(run({"remove", "shm/kv"}), 0);
+	EXPECT_FALSE(module.files.contains("shm/kv"));
+	module.stats.swap_out_bytes = 3 * mib;
+	ASSERT_EQ(run({"stat", "-o", "swap_out_bytes,swap_in_bytes"}), 0);
+	EXPECT_NE(out.find("3M"), std::string::npos);
+}
+
+/// What somebody does to a file of his own keeps nobody from the others.
+TEST_F(Cli, FilesThatCannotBeOpened)
+{
+	module.add("a", 5 * mib, "/a");
+	module.add("b", 5 * mib, "");
+	for (const int code : {ENOENT, EACCES, ELOOP, EXDEV, ENOTDIR, EISDIR, ENXIO, EAGAIN}) {
+		module.unopened["b"] = code;
+		ASSERT_EQ(run({"list", "-J"}), 0) << code;
+		ASSERT_EQ(json().size(), 1U) << code;
+		EXPECT_EQ(json()[0]["name"], "a");
+	}
+	// Not by him.
+	module.unopened["b"] = EMFILE;
+	EXPECT_EQ(run({"list"}), 1);
+	EXPECT_NE(err.find("Too many open files"), std::string::npos) << err;
 }
 
 TEST_F(Cli, ImportBadInput)
@@ -197,7 +239,7 @@ TEST_F(Cli, Stat)
 	EXPECT_EQ(out, "read from drive 3M\nstalls           7\n");
 	ASSERT_EQ(run({"stat", "m", "--json"}), 0);
 	EXPECT_EQ(json()["read_bytes"], 3 * mib);
-	EXPECT_EQ(json().size(), 19U);
+	EXPECT_EQ(json().size(), 24U);
 	ASSERT_EQ(run({"stat", "-i", "0.01", "-c", "2", "-J"}), 0);
 	EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 2);
 	EXPECT_EQ(Json::parse(out.substr(0, out.find('\n')))["read_bytes"], 0);
@@ -232,6 +274,8 @@ TEST_F(Cli, UsageErrors)
 	EXPECT_EQ(run({"run", "--bogus", "--", "true"}), 125);
 	EXPECT_EQ(run({"run", "--bogus"}), 125);
 	EXPECT_EQ(run({"run", "--user", "no such user", "--", "true"}), 125);
+	for (const char *size : {"0", "-1", "1.5G", "", "many"})
+		EXPECT_EQ(run({"run", "--shm", size, "--", "true"}), 125) << size;
 	EXPECT_EQ(run({"run", "--import", "/nonexistent", "--", "true"}), 125);
 	EXPECT_EQ(run({"--help"}), 0);
 	EXPECT_EQ(run({"tier", "set", "--help"}), 0);

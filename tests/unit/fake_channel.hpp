@@ -132,7 +132,9 @@ private:
 			out.put_u32(ITME_A_OBJECT_ID, static_cast<std::uint32_t>(object.id))
 				.put_text(ITME_A_OBJECT_NAME, object.name)
 				.put_uint(ITME_A_OBJECT_SIZE, object.size)
-				.put_u32(ITME_A_OBJECT_FLAGS, object.flags));
+				.put_u32(ITME_A_OBJECT_FLAGS, object.flags)
+				.put_u32(ITME_A_OBJECT_CHUNK_SIZE, object.chunk_size)
+				.put_u32(ITME_A_OBJECT_OPENS, object.opens));
 	}
 
 	Message stats() const
@@ -140,6 +142,8 @@ private:
 		Message out(ITME_CMD_STATS_GET);
 		return std::move(
 			out.put_uint(ITME_A_STATS_READ_BYTES, family_.module->stats.read_bytes)
+				.put_uint(ITME_A_STATS_DEMAND_BYTES,
+					  family_.module->stats.demand_bytes)
 				.put_uint(ITME_A_STATS_STALLS, family_.module->stats.stalls)
 				.put_uint(ITME_A_STATS_STALL_NS, family_.module->stats.stall_ns)
 				.put_uint(ITME_A_STATS_EVENTS_LOST, family_.events_lost));
@@ -268,6 +272,7 @@ private:
 			.put_u32(ITME_A_PLAN_STAGES, plan.stages)
 			.put_u32(ITME_A_PLAN_AT, plan.at)
 			.put_uint(ITME_A_PLAN_PASSES, plan.passes)
+			.put_uint(ITME_A_PLAN_JUMPS, plan.jumps)
 			.put_uint(ITME_A_PLAN_BYTES, plan.bytes);
 		for (const auto &cursor : plan.cursors)
 			out.nest(ITME_A_PLAN_CURSOR, [&] {

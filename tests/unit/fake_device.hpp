@@ -10,11 +10,13 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <iterator>
 #include <map>
 #include <memory>
 #include <string>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <vector>
 
 namespace itme::test
@@ -26,13 +28,22 @@ struct FakeFile {
 	std::vector<itme_advise> advices;
 };
 
+struct FakeSwap {
+	itme_swap area = {};
+	std::string path;
+};
+
 /// The state, shared by all devices of a test as the module's is by all mounts.
 struct FakeModule {
 	std::map<std::string, FakeFile> files;
 	std::map<int, std::string> open; ///< fd numbers; one left over is overwritten when reused
 	itme_tier_info tiers[2] = {};
 	itme_stats stats = {};
+	std::vector<FakeSwap> swaps;
+	std::uint32_t last_swap = 0;
+	bool swap_remove_waits = false;	     ///< until a signal comes
 	std::map<unsigned long, int> errors; ///< what a request is to fail with
+	std::map<std::string, int> unopened; ///< and the opening of a file
 	bool reserved_clean = true;
 
 	static constexpr std::uint32_t chunk = 2U << 20;
@@ -69,6 +80,8 @@ public:
 	{
 		if (!module_.files.contains(name))
 			return tl::unexpected(ENOENT);
+		if (const auto at = module_.unopened.find(name); at != module_.unopened.end())
+			return tl::unexpected(at->second);
 		Fd fd = any_fd();
 		module_.open[fd.get()] = name;
 		return fd;
@@ -111,6 +124,12 @@ public:
 		case ITME_IOC_STATS:
 			*static_cast<itme_stats *>(arg) = module_.stats;
 			return {};
+		case ITME_IOC_SWAP_ADD:
+			return swap_add(*static_cast<itme_swap_add *>(arg));
+		case ITME_IOC_SWAP_REMOVE:
+			return swap_remove(*static_cast<itme_swap_remove *>(arg));
+		case ITME_IOC_SWAP_GET:
+			return swap_get(*static_cast<itme_swap *>(arg));
 		default:
 			return tl::unexpected(ENOTTY);
 		}
@@ -231,6 +250,67 @@ private:
 		file.advices.push_back(arg);
 		arg.done = arg.length ? arg.length : file.object.size - arg.offset;
 		return {};
+	}
+
+	Raw<void> swap_add(itme_swap_add &arg)
+	{
+		check_reserved(arg.reserved);
+		if (arg.flags & ~ITME_SWAP_CHECK || arg.prio < -1 || arg.prio > ITME_SWAP_PRIO_MAX)
+			return tl::unexpected(EINVAL);
+		FakeSwap swap;
+		swap.path =
+			std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(arg.fd));
+		for (const auto &other : module_.swaps)
+			if (other.path == swap.path)
+				return tl::unexpected(EBUSY);
+		if (arg.prio < 0)
+			arg.prio = -2 - static_cast<std::int32_t>(module_.swaps.size());
+		swap.area.id = ++module_.last_swap;
+		swap.area.flags = arg.flags;
+		swap.area.prio = arg.prio;
+		swap.area.bytes = 8U << 20;
+		std::memcpy(swap.area.label, "scratch", 7);
+		for (std::uint8_t i = 0; i < 16; i++)
+			swap.area.uuid[i] = i;
+		arg.id = swap.area.id;
+		module_.swaps.push_back(std::move(swap));
+		return {};
+	}
+
+	Raw<void> swap_remove(const itme_swap_remove &arg)
+	{
+		check_reserved(arg.reserved);
+		const auto at = std::find_if(module_.swaps.begin(), module_.swaps.end(),
+					     [&](const auto &s) { return s.area.id == arg.id; });
+		if (at == module_.swaps.end())
+			return tl::unexpected(ENOENT);
+		if (module_.swap_remove_waits) {
+			::pause();
+			return tl::unexpected(errno);
+		}
+		module_.swaps.erase(at);
+		return {};
+	}
+
+	Raw<void> swap_get(itme_swap &arg)
+	{
+		check_reserved(arg.reserved);
+		if (arg.flags)
+			return tl::unexpected(EINVAL);
+		for (const auto &[area, path] : module_.swaps) {
+			if (area.id < arg.id)
+				continue;
+			const auto room = arg.path_len;
+			const auto to = arg.path;
+			arg = area;
+			if (to)
+				std::memcpy(reinterpret_cast<char *>(to), path.c_str(),
+					    std::min<std::size_t>(room, path.size() + 1));
+			arg.path = to;
+			arg.path_len = static_cast<std::uint32_t>(path.size() + 1);
+			return {};
+		}
+		return tl::unexpected(ENOENT);
 	}
 
 	FakeModule &module_;

@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "run.hpp"
 
+#include "files.hpp"
+#include "temp_tree.hpp"
+
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace itme
@@ -87,6 +95,66 @@ TEST(PlanBinds, InsideARunNothingIsLeftToDo)
 
 	EXPECT_TRUE(plan.binds.empty());
 	EXPECT_TRUE(plan.warnings.empty());
+}
+
+TEST(PlanBinds, WrittenFilesHaveNoOtherPath)
+{
+	const auto plan = plan_binds({object("a", "", ITME_OBJECT_NATIVE), object("m", "/m")},
+				     always(PathIdentity{7, 3, false}));
+
+	EXPECT_EQ(plan.binds.size(), 1U);
+	EXPECT_EQ(plan.imported, 1U);
+	EXPECT_TRUE(plan.warnings.empty());
+}
+
+TEST(RunChild, EndsAsItDid)
+{
+	int after = 0;
+	const auto exited = run_child([] { return 42; }, [&] { after++; });
+	ASSERT_TRUE(exited);
+	EXPECT_EQ(end_as(*exited), 42);
+	const auto killed = run_child([] { return ::raise(SIGKILL); }, [&] { after++; });
+	ASSERT_TRUE(killed);
+	EXPECT_TRUE(WIFSIGNALED(*killed));
+	EXPECT_EQ(after, 2);
+	EXPECT_EXIT(::exit(end_as(*killed)), ::testing::KilledBySignal(SIGKILL), "");
+}
+
+TEST(RunChild, PassesSignalsOn)
+{
+	// The child sends it to us; that it comes back ends the child.
+	const pid_t self = ::getpid();
+	const auto ended = run_child(
+		[self] {
+			for (int i = 0; i < 500; i++) {
+				::kill(self, SIGTERM);
+				::usleep(10000);
+			}
+			return 0;
+		},
+		[] { ::raise(SIGTERM); });
+
+	ASSERT_TRUE(ended);
+	EXPECT_TRUE(WIFSIGNALED(*ended) && WTERMSIG(*ended) == SIGTERM);
+}
+
+TEST(ListFilesBelow, GoesThroughDirectoriesAndFollowsNothing)
+{
+	const test::TempTree tree;
+	tree.write("b", "");
+	tree.write("d/e/f", "");
+	tree.link("d/up", "..");
+	tree.link("l", "b");
+	ASSERT_EQ(::mkfifo((tree.path() + "/d/p").c_str(), 0600), 0);
+	const Fd root(::open(tree.path().c_str(), O_RDONLY | O_DIRECTORY));
+
+	const auto files = list_files_below(root.get());
+	ASSERT_TRUE(files);
+	EXPECT_EQ(*files, (std::vector<std::string>{"b", "d/e/f"}));
+	EXPECT_TRUE(open_below(root.get(), "d/e/f", O_RDONLY));
+	EXPECT_EQ(open_below(root.get(), "d/up/b", O_RDONLY).error(), ELOOP);
+	EXPECT_EQ(open_below(root.get(), "l", O_RDONLY).error(), ELOOP);
+	EXPECT_EQ(open_below(root.get(), "../x", O_RDONLY).error(), EXDEV);
 }
 
 TEST(LookUp, TellsTheInode)

@@ -101,6 +101,7 @@ int run_itmectl(int argc, const char *const *argv, const Environment &env)
 	app.get_formatter()->column_width(36);
 	app.footer("Sizes take K, M, G and T (binary). See itmectl(8).");
 	add_tier(app, ctx);
+	add_swap(app, ctx);
 	add_import(app, ctx);
 	add_remove(app, ctx);
 	add_list(app, ctx);
@@ -110,6 +111,7 @@ int run_itmectl(int argc, const char *const *argv, const Environment &env)
 	add_plan(app, ctx);
 	add_run(app, ctx);
 	add_stat(app, ctx);
+	add_status(app, ctx);
 	add_monitor(app, ctx);
 	add_top(app, ctx);
 	add_holders(app, ctx);

@@ -73,6 +73,7 @@ private:
 
 // One for each verb, each in a file of its own: adds its subcommand to the application.
 void add_tier(CLI::App &app, Context &ctx);
+void add_swap(CLI::App &app, Context &ctx);
 void add_import(CLI::App &app, Context &ctx);
 void add_remove(CLI::App &app, Context &ctx);
 void add_list(CLI::App &app, Context &ctx);
@@ -82,6 +83,7 @@ void add_model(CLI::App &app, Context &ctx);
 void add_plan(CLI::App &app, Context &ctx);
 void add_run(CLI::App &app, Context &ctx);
 void add_stat(CLI::App &app, Context &ctx);
+void add_status(CLI::App &app, Context &ctx);
 void add_monitor(CLI::App &app, Context &ctx);
 void add_top(CLI::App &app, Context &ctx);
 void add_holders(CLI::App &app, Context &ctx);

@@ -8,7 +8,7 @@ namespace itmectl
 namespace
 {
 
-constexpr std::array<Counter, 19> counters{{
+constexpr std::array<Counter, 24> counters{{
 	{"read_bytes", "read from drive", Kind::size, &itme_stats::read_bytes},
 	{"reads", "reads", Kind::count, &itme_stats::reads},
 	{"demand_bytes", "waited for", Kind::size, &itme_stats::demand_bytes},
@@ -30,6 +30,11 @@ constexpr std::array<Counter, 19> counters{{
 	{"busy_fails", "could not leave", Kind::count, &itme_stats::busy_fails},
 	{"hints", "hints", Kind::count, &itme_stats::hints},
 	{"hints_dropped", "hints dropped", Kind::count, &itme_stats::hints_dropped},
+	{"swap_out_bytes", "swapped out", Kind::size, &itme_stats::swap_out_bytes},
+	{"swap_in_bytes", "swapped in", Kind::size, &itme_stats::swap_in_bytes},
+	{"swap_zero_bytes", "swapped out, zero", Kind::size, &itme_stats::swap_zero_bytes},
+	{"swap_clean_bytes", "swapped out, unchanged", Kind::size, &itme_stats::swap_clean_bytes},
+	{"swap_errors", "swap errors", Kind::count, &itme_stats::swap_errors},
 }};
 
 } // namespace

@@ -18,6 +18,8 @@ Json flag_words(std::uint32_t flags)
 		words.push_back("unlinked");
 	if (flags & ITME_OBJECT_CHANGED)
 		words.push_back("changed");
+	if (flags & ITME_OBJECT_NATIVE)
+		words.push_back("native");
 	return words;
 }
 
@@ -56,11 +58,14 @@ itme::Result<Table> object_table(itme::Mount &mount, const std::vector<itme::Obj
 
 	for (const auto &object : objects) {
 		auto file = mount.open(object.name);
-		if (!file && file.error().code == ENOENT)
-			continue; // removed meanwhile
+		if (!file && (file.error().code == ENOENT || file.error().code == EACCES))
+			continue; // removed meanwhile, or closed to us
 		if (!file)
 			return tl::unexpected(file.error());
-		const auto where = file->residency({});
+		auto where = file->residency({});
+		// A written file may be empty, or be so by now: then no range starts inside.
+		if (!where && object.flags & ITME_OBJECT_NATIVE && where.error().code == EINVAL)
+			where = itme::Residency{};
 		if (!where)
 			return tl::unexpected(where.error());
 		table.rows.push_back({object.name, object.id, object.size, object.chunk_size,
@@ -74,7 +79,7 @@ itme::Result<Table> object_table(itme::Mount &mount, const std::vector<itme::Obj
 
 void add_list(CLI::App &app, Context &ctx)
 {
-	CLI::App *sub = app.add_subcommand("list", "List the imported files");
+	CLI::App *sub = app.add_subcommand("list", "List the files, imported and written ones");
 
 	sub->fallthrough();
 	sub->callback([&ctx] { ctx.status = list(ctx); });

@@ -222,6 +222,10 @@ void EventNames::see(const itme::Event &event)
 		return;
 	if (event.name)
 		objects_[*event.object] = *event.name;
+	// Written files come and go without: not a reason to ask for all names each time.
+	else if (event.command == ITME_CMD_OBJECT_NEW_NTF ||
+		 event.command == ITME_CMD_OBJECT_GONE_NTF)
+		objects_.try_emplace(*event.object);
 	// It may be the first one of another mount, where plans are numbered anew.
 	if (event.command == ITME_CMD_OBJECT_NEW_NTF)
 		plans_.clear();
@@ -256,6 +260,8 @@ std::string event_line(const itme::Event &event, EventNames &names, std::uint64_
 		text += fmt::format(" {}", size(*event.bytes));
 	if (event.ns)
 		text += fmt::format(" {}", format_time(*event.ns));
+	if (event.pid)
+		text += fmt::format(", by process {}", *event.pid);
 	if (event.error)
 		text += fmt::format(": {}", std::strerror(static_cast<int>(*event.error)));
 	return text;
@@ -287,6 +293,8 @@ Json event_json(const itme::Event &event, EventNames &names, std::uint64_t realt
 		json["ns"] = *event.ns;
 	if (event.error)
 		json["errno"] = *event.error;
+	if (event.pid)
+		json["pid"] = *event.pid;
 	return json;
 }
 

@@ -14,4 +14,9 @@ namespace itmectl
 void with_progress(std::FILE *terminal, const std::function<void()> &work,
 		   const std::function<std::string()> &line);
 
+/// The same for a request that a signal ends: after SIGINT, SIGTERM or SIGHUP work's system call
+/// fails with EINTR. No line is printed where terminal is null.
+void interruptible(std::FILE *terminal, const std::function<void()> &work,
+		   const std::function<std::string()> &line);
+
 } // namespace itmectl

@@ -3,10 +3,13 @@
 #include "app.hpp"
 
 #include "run.hpp"
+#include "shm.hpp"
+#include "size.hpp"
 
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace itmectl
@@ -17,6 +20,7 @@ namespace
 struct Arguments {
 	std::vector<std::string> imports;
 	std::string user;
+	std::optional<std::string> shm;
 };
 
 /// Imported already counts as done; so does somebody else's import of it at the same moment.
@@ -52,6 +56,32 @@ int execute(const Context &ctx)
 	return code == ENOENT ? exit_not_found : exit_not_executable;
 }
 
+/// As the user, if one is given.
+int execute_as(const Context &ctx, const std::optional<itme::User> &user)
+{
+	if (user)
+		if (auto ret = itme::become_user(*user); !ret) {
+			ctx.fail(ret.error());
+			return exit_run_failed;
+		}
+	return execute(ctx);
+}
+
+/// Says so where it is more than there can ever be; what is there now changes all the time.
+void check_size(const Context &ctx, const itme::Mount &mount, std::uint64_t bytes)
+{
+	struct statvfs fs {
+	};
+
+	if (::statvfs(mount.path().c_str(), &fs))
+		return;
+	const std::uint64_t all = std::uint64_t{fs.f_blocks} * fs.f_frsize;
+	if (bytes > all)
+		ctx.warn(fmt::format("--shm {} is more than memory and swap areas hold ({}); "
+				     "'itmectl swap add' makes it more",
+				     itme::format_size(bytes), itme::format_size(all)));
+}
+
 int run(Context &ctx, const Arguments &args)
 {
 	if (ctx.command.empty()) {
@@ -63,7 +93,16 @@ int run(Context &ctx, const Arguments &args)
 		return exit_run_failed;
 	};
 	std::optional<itme::User> user;
+	std::uint64_t shm_bytes = 0;
 
+	if (args.shm) {
+		const auto bytes = itme::parse_size(*args.shm);
+		if (!bytes)
+			return refuse(bytes.error());
+		if (!*bytes)
+			return refuse({EINVAL, "--shm 0: nothing could be written there"});
+		shm_bytes = *bytes;
+	}
 	if (!args.user.empty()) {
 		const auto found = itme::find_user(args.user);
 		if (!found)
@@ -82,19 +121,36 @@ int run(Context &ctx, const Arguments &args)
 	const auto plan = itme::plan_binds(*objects, itme::look_up);
 	for (const auto &warning : plan.warnings)
 		ctx.warn(warning);
-	if (objects->empty())
+	if (plan.imported == 0 && !shm_bytes)
 		ctx.warn("nothing is imported; the command runs on the drive's files (--import "
 			 "PATH)");
 
+	std::optional<itme::ShmDir> shm;
+	if (shm_bytes) {
+		check_size(ctx, *mount, shm_bytes);
+		auto made = itme::ShmDir::make(*mount, shm_bytes);
+		if (!made)
+			return refuse(made.error());
+		shm.emplace(std::move(*made));
+	}
 	const auto warnings = itme::enter_namespace(mount->path(), plan);
 	if (!warnings)
 		return refuse(warnings.error());
 	for (const auto &warning : *warnings)
 		ctx.warn(warning);
-	if (user)
-		if (auto ret = itme::become_user(*user); !ret)
-			return refuse(ret.error());
-	return execute(ctx);
+	if (!shm)
+		return execute_as(ctx, user);
+
+	if (auto ret = shm->bind(mount->path()); !ret)
+		return refuse(ret.error());
+	const auto ended = itme::run_child([&] { return execute_as(ctx, user); },
+					   [&] {
+						   if (auto ret = shm->remove(); !ret)
+							   ctx.warn(ret.error().message);
+					   });
+	if (!ended)
+		return refuse(ended.error());
+	return itme::end_as(*ended);
 }
 
 } // namespace
@@ -113,6 +169,10 @@ void add_run(CLI::App &app, Context &ctx)
 			"Import this first, unless it is; may be repeated")
 		->type_name("PATH")
 		->allow_extra_args(false);
+	sub->add_option("--shm", args->shm,
+			"Put /dev/shm on itmefs, for the command alone: up to SIZE, gone when it "
+			"ends")
+		->type_name("SIZE");
 	sub->add_option("-u,--user", args->user, "Run the command as this user")
 		->type_name("USER|UID:GID");
 	sub->callback([&ctx, args, sub] {

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 namespace itme
 {
@@ -21,18 +22,30 @@ public:
 
 	Raw<Fd> open(const std::string &name) override
 	{
-		Fd fd(::openat(root_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+		// O_NONBLOCK: what was a file may be a FIFO now.
+		auto fd = open_below(root_.get(), name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 
-		if (!fd.valid())
-			return tl::unexpected(errno);
+		struct stat st {
+		};
+
+		if (fd && (::fstat(fd->get(), &st) || !S_ISREG(st.st_mode)))
+			return tl::unexpected(S_ISDIR(st.st_mode) ? EISDIR : ENXIO);
 		return fd;
 	}
 
-	Raw<std::vector<std::string>> names() override { return list_dir_at(root_.get()); }
+	Raw<std::vector<std::string>> names() override { return list_files_below(root_.get()); }
 
 	Raw<void> unlink(const std::string &name) override
 	{
-		if (::unlinkat(root_.get(), name.c_str(), 0))
+		const std::size_t slash = name.rfind('/');
+		Raw<Fd> dir = slash == std::string::npos
+				      ? Fd(::dup(root_.get()))
+				      : open_below(root_.get(), name.substr(0, slash),
+						   O_PATH | O_DIRECTORY);
+
+		if (!dir)
+			return tl::unexpected(dir.error());
+		if (::unlinkat(dir->get(), name.substr(slash + 1).c_str(), 0))
 			return tl::unexpected(errno);
 		return {};
 	}

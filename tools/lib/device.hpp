@@ -19,6 +19,7 @@ public:
 
 	/// The root directory; stays open as long as the device.
 	virtual int root() const = 0;
+	/// Names are paths from the root.
 	virtual Raw<Fd> open(const std::string &name) = 0;
 	virtual Raw<std::vector<std::string>> names() = 0;
 	virtual Raw<void> unlink(const std::string &name) = 0;

@@ -68,9 +68,11 @@ Unexpected explain_file(const std::string &name, int code)
 {
 	switch (code) {
 	case ENOENT:
-		return fail(code, "{}: no such imported file; 'itmectl list' shows them", name);
+		return fail(code, "{}: no such file; 'itmectl list' shows them", name);
 	case EACCES:
-		return fail(code, "{}: permission denied; its mode is that of the lower file",
+		return fail(code,
+			    "{}: permission denied; the mode of an imported file is that of "
+			    "the lower file",
 			    name);
 	case EPERM:
 		return fail(code, "{}: {}", name, need_root);

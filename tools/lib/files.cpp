@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "files.hpp"
 
-#include "fd.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <memory>
 #include <string_view>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace itme
 {
@@ -70,6 +71,51 @@ Raw<std::vector<std::string>> list_dir_at(int dir_fd)
 		return tl::unexpected(errno);
 	std::sort(found.begin(), found.end());
 	return found;
+}
+
+Raw<Fd> open_below(int dir_fd, const std::string &path, int flags)
+{
+	open_how how{};
+
+	how.flags = static_cast<__u64>(flags | O_CLOEXEC | O_NOFOLLOW);
+	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+	Fd fd(static_cast<int>(::syscall(SYS_openat2, dir_fd, path.c_str(), &how, sizeof(how))));
+	if (!fd.valid())
+		return tl::unexpected(errno);
+	return fd;
+}
+
+Raw<std::vector<std::string>> list_files_below(int dir_fd)
+{
+	std::vector<std::string> left{"."};
+	std::vector<std::string> files;
+
+	// One directory is open at a time, however deep they are.
+	while (!left.empty()) {
+		const std::string path = std::move(left.back());
+		const std::string before = path == "." ? "" : path + "/";
+		left.pop_back();
+		auto fd = open_below(dir_fd, path, O_RDONLY | O_DIRECTORY);
+		// Gone meanwhile, not for us, or too deep for a path.
+		if (!fd && path != ".")
+			continue;
+		if (!fd)
+			return tl::unexpected(fd.error());
+		const int raw = ::dup(fd->get());
+		const std::unique_ptr<DIR, int (*)(DIR *)> dir(raw < 0 ? nullptr : ::fdopendir(raw),
+							       ::closedir);
+		if (!dir)
+			return tl::unexpected(errno);
+		while (const dirent *entry = ::readdir(dir.get())) {
+			const std::string_view name(static_cast<const char *>(entry->d_name));
+			if (entry->d_type == DT_REG)
+				files.push_back(before + std::string(name));
+			else if (entry->d_type == DT_DIR && name != "." && name != "..")
+				left.push_back(before + std::string(name));
+		}
+	}
+	std::sort(files.begin(), files.end());
+	return files;
 }
 
 Raw<std::vector<std::string>> list_dir(const std::string &path)

@@ -79,16 +79,47 @@ Result<std::vector<std::string>> Mount::names()
 	return *names;
 }
 
+namespace
+{
+
+/// A path from the root: no part of it is empty or leads up.
+bool is_name(std::string_view name)
+{
+	while (true) {
+		const std::size_t end = name.find('/');
+		const std::string_view part = name.substr(0, end);
+		if (part.empty() || part == "." || part == "..")
+			return false;
+		if (end == std::string_view::npos)
+			return true;
+		name.remove_prefix(end + 1);
+	}
+}
+
+} // namespace
+
 Result<File> Mount::open(const std::string &name)
 {
-	if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos)
-		return fail(EINVAL, "'{}' is not the name of an imported file; see 'itmectl list'",
+	if (!is_name(name))
+		return fail(EINVAL, "'{}' is not the name of a file there; see 'itmectl list'",
 			    name);
 	auto fd = device_->open(name);
 	if (!fd)
 		return explain_file(name, fd.error());
 	return File(*device_, std::move(*fd), name);
 }
+
+namespace
+{
+
+/// What keeps us from opening any file at all. The rest somebody can do to his own while we look:
+/// remove it, put a link, a FIFO or a directory in its place, hold a lease, mount over it.
+bool is_ours(int code)
+{
+	return code == EMFILE || code == ENFILE || code == ENOMEM || code == EINTR;
+}
+
+} // namespace
 
 Result<std::vector<Object>> Mount::objects()
 {
@@ -99,8 +130,8 @@ Result<std::vector<Object>> Mount::objects()
 		return tl::unexpected(all.error());
 	for (const auto &name : *all) {
 		auto file = open(name);
-		if (!file && file.error().code == ENOENT)
-			continue; // removed since the directory was read
+		if (!file && !is_ours(file.error().code))
+			continue;
 		if (!file)
 			return tl::unexpected(file.error());
 		auto object = file->object();
@@ -122,7 +153,8 @@ Result<std::optional<Object>> Mount::find_import(const std::string &path)
 	if (!all)
 		return tl::unexpected(all.error());
 	const auto at = std::find_if(all->begin(), all->end(), [&](const Object &object) {
-		return object.lower_ino == st.st_ino && object.lower_dev == st.st_dev;
+		return !(object.flags & ITME_OBJECT_NATIVE) && object.lower_ino == st.st_ino &&
+		       object.lower_dev == st.st_dev;
 	});
 	return at == all->end() ? std::nullopt : std::optional(*at);
 }
@@ -143,6 +175,17 @@ Result<itme_stats> Mount::stats()
 	if (auto ret = root_ioctl(ITME_IOC_STATS, &arg); !ret)
 		return explain_mount(path_, ret.error());
 	return arg;
+}
+
+Result<void> Mount::limit(int dir, std::uint64_t bytes)
+{
+	itme_limit arg{};
+
+	arg.bytes = bytes;
+	arg.flags = ITME_LIMIT_SET;
+	if (auto ret = device_->ioctl(dir, ITME_IOC_LIMIT, &arg); !ret)
+		return explain_mount(path_, ret.error());
+	return {};
 }
 
 std::optional<MountEntry> find_itmefs(const std::vector<MountEntry> &mounts)

@@ -5,6 +5,7 @@
 #include "device.hpp"
 #include "file.hpp"
 #include "mountinfo.hpp"
+#include "swap.hpp"
 
 #include <cstdint>
 #include <linux/itme.h>
@@ -45,8 +46,11 @@ public:
 	/// Returns the tier as it is afterwards.
 	Result<Tier> set_budget(itme_tier tier, std::uint64_t bytes);
 
+	/// Regular files, by their path from the root; those in directories one may not look into
+	/// are left out.
 	Result<std::vector<std::string>> names();
 	Result<File> open(const std::string &name);
+	/// Those that one may open.
 	Result<std::vector<Object>> objects();
 	Result<Object> import(const ImportRequest &request);
 	/// The object made from the file that path leads to, if there is one.
@@ -54,6 +58,15 @@ public:
 	Result<void> remove(const std::string &name);
 
 	Result<itme_stats> stats();
+
+	/// What may be written below a directory that is open at dir and empty.
+	Result<void> limit(int dir, std::uint64_t bytes);
+
+	Result<std::vector<SwapArea>> swap_areas();
+	/// Returns the area as it is afterwards.
+	Result<SwapArea> swap_add(const SwapRequest &request);
+	/// What lies there goes elsewhere first; a signal to the thread ends that.
+	Result<void> swap_remove(const SwapArea &area);
 
 private:
 	Raw<void> root_ioctl(unsigned long request, void *arg);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "run.hpp"
 
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <cstring>
 #include <fcntl.h>
 #include <grp.h>
@@ -10,8 +13,10 @@
 #include <pwd.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 
 namespace itme
 {
@@ -23,13 +28,19 @@ std::string proc_path(const Fd &fd)
 	return fmt::format("/proc/self/fd/{}", fd.get());
 }
 
-/// Bind one file. The target is opened first and checked, so what is bound over is what was
-/// planned, whatever happens to the path meanwhile.
-Raw<void> bind_one(const std::string &source, const Bind &bind)
+/// Bind one file. Both are opened first and checked, so what is bound, and what is bound over, is
+/// what was planned, whatever happens to the paths meanwhile.
+Raw<void> bind_one(Device &device, const Bind &bind)
 {
-	const Fd from(::open(source.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
-	if (!from.valid())
-		return tl::unexpected(errno);
+	const auto from = device.open(bind.name);
+	if (!from)
+		return tl::unexpected(from.error());
+	itme_object object{};
+	if (auto ret = device.ioctl(from->get(), ITME_IOC_OBJECT, &object); !ret)
+		return ret;
+	if (object.flags & ITME_OBJECT_NATIVE || object.lower_ino != bind.ino ||
+	    object.lower_dev != bind.dev)
+		return tl::unexpected(ESTALE);
 	const Fd to(::open(bind.target.c_str(), O_PATH | O_CLOEXEC));
 
 	struct stat st {
@@ -39,7 +50,7 @@ Raw<void> bind_one(const std::string &source, const Bind &bind)
 		return tl::unexpected(errno);
 	if (st.st_ino != bind.ino || st.st_dev != bind.dev)
 		return tl::unexpected(ESTALE);
-	if (::mount(proc_path(from).c_str(), proc_path(to).c_str(), nullptr, MS_BIND, nullptr))
+	if (::mount(proc_path(*from).c_str(), proc_path(to).c_str(), nullptr, MS_BIND, nullptr))
 		return tl::unexpected(errno);
 	return {};
 }
@@ -93,6 +104,9 @@ BindPlan plan_binds(const std::vector<Object> &objects, const Lookup &lookup)
 	};
 
 	for (const auto &object : objects) {
+		if (object.flags & ITME_OBJECT_NATIVE)
+			continue;
+		plan.imported++;
 		if (object.flags & ITME_OBJECT_UNLINKED) {
 			leave(object,
 			      lookup(path_before_deletion(object)) ? replaced : "has been deleted");
@@ -138,13 +152,115 @@ Result<std::vector<std::string>> enter_namespace(const std::string &mount_path,
 	if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr))
 		return fail(errno, "cannot make the mount namespace private: {}",
 			    std::strerror(errno));
+	if (plan.binds.empty())
+		return warnings;
+	// As this namespace has it: what was opened before cannot be bound here.
+	Fd root(::open(mount_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+	struct statfs fs {
+	};
+
+	if (!root.valid() || ::fstatfs(root.get(), &fs))
+		return fail(errno, "{}: {}", mount_path, std::strerror(errno));
+	if (fs.f_type != ITME_SUPER_MAGIC)
+		return fail(ESTALE, "{}: not an itmefs mount any more", mount_path);
+	const auto device = kernel_device(std::move(root));
 	for (const auto &bind : plan.binds) {
-		const auto ret = bind_one(mount_path + "/" + bind.name, bind);
+		const auto ret = bind_one(*device, bind);
 		if (!ret)
 			warnings.push_back(fmt::format("{}: cannot be bound over {}: {}", bind.name,
 						       bind.target, std::strerror(ret.error())));
 	}
 	return warnings;
+}
+
+namespace
+{
+
+std::atomic<pid_t> child_pid;
+
+/// What is sent to us is meant for the command. Those of the terminal go to both by themselves.
+constexpr std::array passed_on{SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH};
+constexpr std::array of_terminal{SIGINT, SIGQUIT};
+
+void pass_on(int number)
+{
+	const int saved = errno;
+
+	if (const pid_t pid = child_pid.load(); pid > 0)
+		::kill(pid, number);
+	errno = saved;
+}
+
+} // namespace
+
+Result<int> run_child(const std::function<int()> &child, const std::function<void()> &after)
+{
+	std::array<struct sigaction, passed_on.size()> before_passed{};
+	std::array<struct sigaction, of_terminal.size()> before_terminal{};
+	sigset_t all;
+	sigset_t mask;
+
+	// Nothing comes until it is known to whom it goes.
+	::sigfillset(&all);
+	::sigprocmask(SIG_BLOCK, &all, &mask);
+	for (std::size_t i = 0; i < passed_on.size(); i++) {
+		struct sigaction action {
+		};
+
+		action.sa_handler = pass_on;
+		action.sa_flags = SA_RESTART;
+		::sigaction(passed_on[i], &action, &before_passed[i]);
+	}
+	for (std::size_t i = 0; i < of_terminal.size(); i++) {
+		struct sigaction action {
+		};
+
+		action.sa_handler = SIG_IGN;
+		::sigaction(of_terminal[i], &action, &before_terminal[i]);
+	}
+	const auto restore = [&] {
+		for (std::size_t i = 0; i < passed_on.size(); i++)
+			::sigaction(passed_on[i], &before_passed[i], nullptr);
+		for (std::size_t i = 0; i < of_terminal.size(); i++)
+			::sigaction(of_terminal[i], &before_terminal[i], nullptr);
+		::sigprocmask(SIG_SETMASK, &mask, nullptr);
+	};
+	const pid_t pid = ::fork();
+	if (!pid) {
+		restore();
+		::_exit(child());
+	}
+	const int code = errno;
+	child_pid = pid;
+	::sigprocmask(SIG_SETMASK, &mask, nullptr);
+
+	int status = 0;
+	while (pid > 0 && ::waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	child_pid = 0;
+	if (pid > 0)
+		after();
+	restore();
+	if (pid < 0)
+		return fail(code, "cannot start a process: {}", std::strerror(code));
+	return status;
+}
+
+int end_as(int wait_status)
+{
+	if (!WIFSIGNALED(wait_status))
+		return WEXITSTATUS(wait_status);
+
+	sigset_t set;
+	::sigemptyset(&set);
+	::sigaddset(&set, WTERMSIG(wait_status));
+	// It has left a core if there was to be one.
+	::prctl(PR_SET_DUMPABLE, 0);
+	std::signal(WTERMSIG(wait_status), SIG_DFL);
+	::sigprocmask(SIG_UNBLOCK, &set, nullptr);
+	::raise(WTERMSIG(wait_status));
+	return 128 + WTERMSIG(wait_status);
 }
 
 Result<User> find_user(const std::string &text)

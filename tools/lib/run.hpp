@@ -22,6 +22,7 @@ struct Bind {
 struct BindPlan {
 	std::vector<Bind> binds;
 	std::vector<std::string> warnings; ///< one line for each file left as it is
+	std::size_t imported = 0;	   ///< files that have a path of their own
 };
 
 /// What a path leads to now.
@@ -42,6 +43,13 @@ BindPlan plan_binds(const std::vector<Object> &objects, const Lookup &lookup);
 /// bound any more is left alone and returned as a warning.
 Result<std::vector<std::string>> enter_namespace(const std::string &mount_path,
 						 const BindPlan &plan);
+
+/// Runs the command in a child, passes signals on to it, and waits for it; what child returns is its
+/// exit status. Then runs after, which those signals do not end either. Returns the status as of
+/// waitpid(2).
+Result<int> run_child(const std::function<int()> &child, const std::function<void()> &after);
+/// Ends as the child did: with its exit status, or by its signal.
+int end_as(int wait_status);
 
 struct User {
 	uid_t uid = 0;

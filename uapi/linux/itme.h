@@ -18,8 +18,13 @@
  *   ITME_IOC_STATS        any        counters, of a file or of all
  *   ITME_IOC_PREFETCH     file       read ranges in, and know when they are there
  *   ITME_IOC_WAIT         file       wait for a byte range
+ *   ITME_IOC_LIMIT        subdir     what may be written below    CAP_SYS_ADMIN
+ *   ITME_IOC_SWAP_ADD     root dir   put a swap area to use      CAP_SYS_ADMIN
+ *   ITME_IOC_SWAP_REMOVE  root dir   empty it and let go of it   CAP_SYS_ADMIN
+ *   ITME_IOC_SWAP_GET     root dir   one swap area after another
  *
- * A file is removed with unlink(2), listed with readdir(3).
+ * All other files and directories are made, renamed and removed as on tmpfs. An
+ * imported file can be renamed and removed, too, but not written.
  *
  * Conventions: sizes and offsets are bytes. Reserved fields and unknown flags
  * must be zero (-EINVAL). A new ability is announced by a feature bit, never by
@@ -85,6 +90,8 @@ enum itme_advice {
 #define ITME_FEATURE_CXL	(1ULL << 2)	/* a second memory tier        */
 #define ITME_FEATURE_PREFETCH	(1ULL << 3)	/* ITME_IOC_PREFETCH and _WAIT */
 #define ITME_FEATURE_TRIGGER	(1ULL << 4)	/* triggers in plans (netlink) */
+#define ITME_FEATURE_NATIVE	(1ULL << 5)	/* written files, ITME_IOC_LIMIT */
+#define ITME_FEATURE_SWAP	(1ULL << 6)	/* ITME_IOC_SWAP_*             */
 
 /**
  * struct itme_info - what the module can do
@@ -113,7 +120,7 @@ struct itme_info {
  *	@itme_info.chunk_max count; the rest is unused. SET drops or demotes down
  *	to a smaller budget before it returns.
  * @used: out, bytes held now, those being filled included
- * @pinned: out, bytes under ITME_ADVICE_PIN
+ * @pinned: out, bytes under ITME_ADVICE_PIN; of a written file, chunks as a whole
  * @busy: out, bytes that could not leave when asked to, as something else
  *	holds them (a GUP pin: O_DIRECT, RDMA, a GPU); as seen at the last try
  * @capacity: out, bytes of memory on the nodes of this tier
@@ -170,7 +177,9 @@ struct itme_import {
 #define ITME_OBJECT_UNLINKED	(1U << 1)	/* the lower file has no name left  */
 #define ITME_OBJECT_CHANGED	(1U << 2)	/* the lower file's size or mtime is */
 						/* not that of the import           */
-#define ITME_OBJECT_REMOVED	(1U << 3)	/* not in the directory any more    */
+#define ITME_OBJECT_REMOVED	(1U << 3)	/* not in a directory any more      */
+#define ITME_OBJECT_NATIVE	(1U << 4)	/* a written file, it has no lower  */
+						/* file                             */
 
 /**
  * struct itme_object - an imported file
@@ -296,6 +305,11 @@ struct itme_residency {
  * @hints: advices, by ioctl, madvise or fadvise
  * @hints_dropped: hints that came to nothing, as too many waited or, of triggers,
  *	there was no room
+ * @swap_out_bytes: written to swap areas
+ * @swap_in_bytes: read back from there
+ * @swap_zero_bytes: not written, as all of the page was zero
+ * @swap_clean_bytes: left memory without a write, as what was written before still holds
+ * @swap_errors: reads and writes of swap areas that failed, or came back wrong
  * @reserved: zero
  */
 struct itme_stats {
@@ -320,7 +334,12 @@ struct itme_stats {
 	__u64 busy_fails;
 	__u64 hints;
 	__u64 hints_dropped;
-	__u64 reserved[7];
+	__u64 swap_out_bytes;
+	__u64 swap_in_bytes;
+	__u64 swap_zero_bytes;
+	__u64 swap_clean_bytes;
+	__u64 swap_errors;
+	__u64 reserved[2];
 };
 
 /** ITME_SPANS_MAX - ranges of one ITME_IOC_PREFETCH */
@@ -405,6 +424,125 @@ struct itme_wait {
 	__u64 reserved[2];
 };
 
+/* itme_swap_add.flags and itme_swap.flags */
+#define ITME_SWAP_CHECK		(1U << 0)	/* CRC32C of what comes back         */
+/* itme_swap.flags alone */
+#define ITME_SWAP_BAD		(1U << 1)	/* a write has failed: nothing more  */
+						/* is written there                  */
+#define ITME_SWAP_DRAINING	(1U << 2)	/* ITME_IOC_SWAP_REMOVE is under way */
+
+/** ITME_SWAP_PRIO_MAX - highest priority of a swap area, as for swapon(2) */
+#define ITME_SWAP_PRIO_MAX	32767
+
+/**
+ * struct itme_swap_add - put a swap area to use
+ * @fd: in, a block device or a regular file, open for reading and writing, with the
+ *	header that mkswap(8) writes, in either byte order. It need not stay open. Until it
+ *	is removed nobody else can mount, swapon, write or truncate it.
+ * @prio: in, 0 to ITME_SWAP_PRIO_MAX: areas of a higher one are filled first, those of the
+ *	same one in turn; -1: below all areas that are there; out, what was taken
+ * @flags: in, ITME_SWAP_CHECK
+ * @id: out, number of the area, not used again until unmount
+ * @reserved: zero
+ *
+ * What the area held is lost. Errors: -EBADF not open for both; -EBUSY mounted, or in
+ * use as swap, here or by the kernel; -EINVAL neither device nor file, a file with holes,
+ * no header, or one of another page size, or bad arguments; -ENOSPC nothing is left beside
+ * its bad pages; -EROFS the device is read-only; -EOPNOTSUPP zoned device, or
+ * a file system that cannot say where its files are; -E2BIG too many areas;
+ * -EIO, -EINTR, -EPERM, -ENOMEM.
+ */
+struct itme_swap_add {
+	__s32 fd;
+	__s32 prio;
+	__u32 flags;
+	__u32 id;
+	__u64 reserved[4];
+};
+
+/**
+ * struct itme_swap_remove - let go of a swap area
+ * @id: in, its number
+ * @flags: zero
+ * @reserved: zero
+ *
+ * First all that lies there is read back or written to other areas; how far that is,
+ * ITME_IOC_SWAP_GET says. A signal ends it (-EINTR), and the area is used as before.
+ * Errors: -ENOENT; -ENOSPC what lies there has no room elsewhere; -EIO some of it
+ * cannot be read: remove the files that have it; -EBUSY it is being removed already; -EPERM,
+ * -ENOMEM. But for the first, the area stays.
+ */
+struct itme_swap_remove {
+	__u32 id;
+	__u32 flags;
+	__u64 reserved[3];
+};
+
+/**
+ * struct itme_swap - a swap area
+ * @id: in, 0 or any number; out, that of the first area from it on
+ * @flags: in, zero; out, ITME_SWAP_*
+ * @prio: out, priority
+ * @path_len: in, capacity of @path in bytes; out, length with NUL
+ * @path: in, pointer to room for the path of the device or file, as the caller's root
+ *	sees it; 0 to skip
+ * @bytes: out, what it can hold
+ * @used: out, what it holds
+ * @read_bytes: out, read from it since it was added
+ * @write_bytes: out, written to it
+ * @errors: out, reads and writes that failed or came back wrong
+ * @label: out, of mkswap -L, padded with zeroes
+ * @uuid: out, of the header
+ * @reserved: zero
+ *
+ * For the next one ask for @id + 1. Error: -ENOENT there is none.
+ */
+struct itme_swap {
+	__u32 id;
+	__u32 flags;
+	__s32 prio;
+	__u32 path_len;
+	__u64 path;
+	__u64 bytes;
+	__u64 used;
+	__u64 read_bytes;
+	__u64 write_bytes;
+	__u64 errors;
+	__u8 label[16];
+	__u8 uuid[16];
+	__u64 reserved[4];
+};
+
+/* itme_limit.flags */
+#define ITME_LIMIT_SET		(1U << 0)	/* in: set it, else only ask         */
+
+/**
+ * struct itme_limit - what the files below a directory may take
+ * @bytes: in with SET, the limit, a page at least, rounded down to pages; 0: none but
+ *	those of the directories above; out, the least of its own and those above, 0: there is none
+ * @used: out, bytes that what was made below takes, or was promised (fallocate(2))
+ * @flags: in, ITME_LIMIT_*
+ * @pad: zero
+ * @reserved: zero
+ *
+ * The limit holds for what is made below the directory from then on, so the first time
+ * the directory must be empty (-ENOTEMPTY). What would be more fails with ENOSPC. A
+ * rename or link into or out of it fails with EXDEV, as between file systems, and
+ * statfs(2) below it shows the limit and what is left of it. A limit can be lowered
+ * below what is used; then nothing more comes.
+ * Errors: -ENOTTY not a directory, or the root: what all files together may
+ * take is what memory and swap areas have; -ENOENT the directory is removed; -ENOTEMPTY
+ * (SET) it has no limit yet, and is not empty; -EPERM (SET); -EINVAL, also less than a
+ * page; -ENOMEM.
+ */
+struct itme_limit {
+	__u64 bytes;
+	__u64 used;
+	__u32 flags;
+	__u32 pad;
+	__u64 reserved[3];
+};
+
 #define ITME_IOC_MAGIC		'I'
 #define ITME_IOC_INFO		_IOWR(ITME_IOC_MAGIC, 0x40, struct itme_info)
 #define ITME_IOC_TIER_GET	_IOWR(ITME_IOC_MAGIC, 0x41, struct itme_tier_info)
@@ -416,5 +554,9 @@ struct itme_wait {
 #define ITME_IOC_STATS		_IOWR(ITME_IOC_MAGIC, 0x47, struct itme_stats)
 #define ITME_IOC_PREFETCH	_IOWR(ITME_IOC_MAGIC, 0x48, struct itme_prefetch)
 #define ITME_IOC_WAIT		_IOWR(ITME_IOC_MAGIC, 0x49, struct itme_wait)
+#define ITME_IOC_SWAP_ADD	_IOWR(ITME_IOC_MAGIC, 0x4a, struct itme_swap_add)
+#define ITME_IOC_SWAP_REMOVE	_IOWR(ITME_IOC_MAGIC, 0x4b, struct itme_swap_remove)
+#define ITME_IOC_SWAP_GET	_IOWR(ITME_IOC_MAGIC, 0x4c, struct itme_swap)
+#define ITME_IOC_LIMIT		_IOWR(ITME_IOC_MAGIC, 0x4d, struct itme_limit)
 
 #endif /* _UAPI_LINUX_ITME_H */

@@ -17,6 +17,7 @@
 #include <memory>
 #include <poll.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -68,6 +69,13 @@ int unshare(int) noexcept
 int mount(const char *, const char *, const char *, unsigned long, const void *) noexcept
 {
 	return 0;
+}
+
+/// run --shm makes a directory in the mount, which is none here.
+int mkdirat(int, const char *, mode_t) noexcept
+{
+	errno = EROFS;
+	return -1;
 }
 
 int setgroups(size_t, const gid_t *) noexcept

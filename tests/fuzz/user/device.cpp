@@ -115,7 +115,7 @@ private:
 	Fd root_;
 };
 
-const std::array<std::vector<std::string>, 16> verbs{{
+const std::array<std::vector<std::string>, 19> verbs{{
 	{"tier", "list"},
 	{"tier", "set", "dram", "1G"},
 	{"tier", "set", "cxl", "64M"},
@@ -132,6 +132,9 @@ const std::array<std::vector<std::string>, 16> verbs{{
 	{"remove", "x", "y"},
 	{"import", "/dev/null", "/proc/self/exe", "--chunk", "64K"},
 	{"list", "-b", "-n"},
+	{"swap", "list", "-o", "path,id,size,used,prio,flags,label,uuid"},
+	{"swap", "remove", "--all"},
+	{"swap", "add", "--check", "-p", "7", "/dev/null", "/proc/self/exe"},
 }};
 
 } // namespace

@@ -36,10 +36,13 @@
 #define clamp(v, lo, hi)	min(max(v, lo), hi)
 #define clamp_t(t, v, lo, hi)	clamp((t)(v), (t)(lo), (t)(hi))
 #define div_u64(a, b)		((u64)(a) / (b))
+#define swab32(x)		__builtin_bswap32(x)
 
 /* A kernel would only print it. */
 #define WARN_ON_ONCE(cond)	assert(!(cond))
 
+typedef struct { u32 val; } kuid_t;
+typedef struct { u32 val; } kgid_t;
 typedef struct { int v; } atomic_t;
 typedef struct { int v; } refcount_t;
 typedef struct { long v; } atomic_long_t;
@@ -75,7 +78,6 @@ static inline void spin_unlock(spinlock_t *lock)
 	lock->taken = false;
 }
 
-#define spin_is_contended(lock)	(0)
 #define lockdep_assert_held(lock) assert((lock)->taken)
 #define cond_resched()		((void)0)
 
@@ -92,8 +94,10 @@ struct iov_iter { int unused; };
 struct bio_vec { int unused; };
 struct super_block { void *s_fs_info; };
 struct inode;
+struct dentry;
+struct vm_area_struct;
 struct address_space { struct inode *host; };
-struct inode { loff_t i_size; struct address_space *i_mapping, i_data; };
+struct inode { loff_t i_size; unsigned int i_nlink; struct address_space *i_mapping, i_data; };
 struct file;
 struct folio;
 struct file_operations;
@@ -127,8 +131,10 @@ static inline void xa_erase(struct xarray *xa, unsigned long index)
 #define wake_up_var(var)	((void)(var))
 #define wake_up_all(wq)		((void)(wq))
 /* The simulator waits in its own way. */
+#define wait_var_event(var, cond) ((void)(var), assert(cond))
 #define wait_var_event_killable(var, cond) ((void)(var), assert(cond), 0)
 
+#define likely(x)		(x)
 #define min3(a, b, c)		min(min(a, b), c)
 #define BIT_ULL(n)		(1ULL << (n))
 #define div64_u64(a, b)		((u64)(a) / (b))

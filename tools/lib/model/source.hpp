@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fd.hpp"
+#include "model/given.hpp"
 #include "model/model.hpp"
 #include "result.hpp"
 
@@ -28,6 +29,8 @@ class Source
 public:
 	/// Regular files only; nothing else is opened, as opening a device may do something.
 	static Result<Source> open(int dir_fd, const std::string &name);
+	/// Of what the process was given, see given.hpp.
+	static Result<Source> open_given(const std::string &name);
 
 	const ModelFile &file() const { return file_; }
 
@@ -46,9 +49,12 @@ public:
 	}
 
 private:
-	Source(Fd fd, ModelFile file) : fd_(std::move(fd)), file_(std::move(file)) {}
+	Source(std::shared_ptr<const Given> content, ModelFile file) :
+		content_(std::move(content)), file_(std::move(file))
+	{
+	}
 
-	Fd fd_;
+	std::shared_ptr<const Given> content_;
 	ModelFile file_;
 };
 

@@ -30,6 +30,7 @@ Event event_of(const Reply &message)
 	event.bytes = attributes.uint(ITME_A_EVENT_BYTES);
 	event.ns = attributes.uint(ITME_A_EVENT_NS);
 	event.error = attributes.u32(ITME_A_EVENT_ERROR);
+	event.pid = attributes.u32(ITME_A_EVENT_PID);
 	return event;
 }
 

@@ -28,6 +28,7 @@ struct Event {
 	std::optional<std::uint64_t> bytes;
 	std::optional<std::uint64_t> ns;
 	std::optional<std::uint32_t> error; ///< an errno
+	std::optional<std::uint32_t> pid;   ///< who did it
 };
 
 constexpr std::array<std::pair<std::uint8_t, std::string_view>, 7> event_names{{

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <linux/itme_netlink.h>
 #include <span>
 #include <utility>
@@ -15,7 +16,7 @@ namespace itme
 namespace
 {
 
-constexpr std::array<std::pair<int, __u64 itme_stats::*>, 19> counters{{
+constexpr std::array<std::pair<int, __u64 itme_stats::*>, 24> counters{{
 	{ITME_A_STATS_READ_BYTES, &itme_stats::read_bytes},
 	{ITME_A_STATS_READS, &itme_stats::reads},
 	{ITME_A_STATS_DEMAND_BYTES, &itme_stats::demand_bytes},
@@ -35,6 +36,11 @@ constexpr std::array<std::pair<int, __u64 itme_stats::*>, 19> counters{{
 	{ITME_A_STATS_BUSY_FAILS, &itme_stats::busy_fails},
 	{ITME_A_STATS_HINTS, &itme_stats::hints},
 	{ITME_A_STATS_HINTS_DROPPED, &itme_stats::hints_dropped},
+	{ITME_A_STATS_SWAP_OUT_BYTES, &itme_stats::swap_out_bytes},
+	{ITME_A_STATS_SWAP_IN_BYTES, &itme_stats::swap_in_bytes},
+	{ITME_A_STATS_SWAP_ZERO_BYTES, &itme_stats::swap_zero_bytes},
+	{ITME_A_STATS_SWAP_CLEAN_BYTES, &itme_stats::swap_clean_bytes},
+	{ITME_A_STATS_SWAP_ERRORS, &itme_stats::swap_errors},
 }};
 
 /// What a range takes in a message, at most; what a stage takes around its ranges, and what
@@ -62,6 +68,15 @@ Tier tier_of(const Attributes &answer)
 	return tier;
 }
 
+itme_stats counters_of(const Attributes &answer)
+{
+	itme_stats stats{};
+
+	for (const auto &[attr, member] : counters)
+		stats.*member = answer.uint(attr).value_or(0);
+	return stats;
+}
+
 ObjectInfo object_of(const Attributes &answer)
 {
 	ObjectInfo object;
@@ -70,6 +85,12 @@ ObjectInfo object_of(const Attributes &answer)
 	object.name = answer.text(ITME_A_OBJECT_NAME).value_or("");
 	object.size = answer.uint(ITME_A_OBJECT_SIZE).value_or(0);
 	object.flags = answer.u32(ITME_A_OBJECT_FLAGS).value_or(0);
+	object.chunk_size = answer.u32(ITME_A_OBJECT_CHUNK_SIZE).value_or(0);
+	object.opens = answer.u32(ITME_A_OBJECT_OPENS).value_or(0);
+	object.plans = answer.u32(ITME_A_OBJECT_PLANS).value_or(0);
+	object.dram = answer.uint(ITME_A_OBJECT_DRAM).value_or(0);
+	object.cxl = answer.uint(ITME_A_OBJECT_CXL).value_or(0);
+	object.nvme = answer.uint(ITME_A_OBJECT_NVME).value_or(0);
 	return object;
 }
 
@@ -257,10 +278,21 @@ Result<FamilyStats> Family::stats()
 	if (answers->empty())
 		return no_answer();
 	const auto answer = answers->front().attributes();
-	for (const auto &[attr, member] : counters)
-		stats.counters.*member = answer.uint(attr).value_or(0);
+	stats.counters = counters_of(answer);
 	stats.events_lost = answer.uint(ITME_A_STATS_EVENTS_LOST).value_or(0);
 	return stats;
+}
+
+Result<itme_stats> Family::stats(std::uint32_t object)
+{
+	const auto answers = channel_->ask(
+		Message(ITME_CMD_STATS_GET).put_u32(ITME_A_STATS_OBJECT, object));
+
+	if (!answers)
+		return tl::unexpected(answers.error());
+	if (answers->empty())
+		return no_answer();
+	return counters_of(answers->front().attributes());
 }
 
 Result<std::vector<ObjectInfo>> Family::objects()
@@ -277,7 +309,7 @@ Result<std::vector<ObjectInfo>> Family::objects()
 
 Result<ObjectInfo> Family::object(const std::string &name)
 {
-	if (name.empty() || name.size() > ITME_NAME_MAX || name.find('\0') != std::string::npos)
+	if (name.empty() || name.size() >= PATH_MAX || name.find('\0') != std::string::npos)
 		return explain_file(name, ENOENT);
 	const auto answers =
 		channel_->ask(Message(ITME_CMD_OBJECT_GET).put_text(ITME_A_OBJECT_NAME, name));

@@ -21,6 +21,12 @@ struct ObjectInfo {
 	std::string name;
 	std::uint64_t size = 0;
 	std::uint32_t flags = 0;
+	std::uint32_t chunk_size = 0;
+	std::uint32_t opens = 0; ///< open file descriptions
+	std::uint32_t plans = 0; ///< that name it
+	std::uint64_t dram = 0;
+	std::uint64_t cxl = 0;
+	std::uint64_t nvme = 0;
 };
 
 struct FamilyStats {
@@ -44,6 +50,8 @@ public:
 
 	Result<std::vector<Tier>> tiers();
 	Result<FamilyStats> stats();
+	/// Of one file.
+	Result<itme_stats> stats(std::uint32_t object);
 
 	Result<std::vector<ObjectInfo>> objects();
 	Result<ObjectInfo> object(const std::string &name);

@@ -17,6 +17,7 @@ typedef uint64_t u64;
 typedef int32_t s32;
 typedef int64_t s64;
 typedef unsigned long pgoff_t;
+typedef u64 sector_t;
 typedef unsigned short umode_t;
 
 struct list_head {

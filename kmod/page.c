@@ -1,0 +1,646 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: pages of native files: they come into being and cease
+ *
+ * A page of a native file exists when it is in the page cache or has a copy in a swap
+ * area (swap.h); else it is a hole. Only the owner of its chunk makes one or has one
+ * cease. A new page is dirty from the moment it can be found, so a folio that is clean
+ * has copies of all its pages, and whoever finds one clean, locked and unmapped, may
+ * drop it.
+ *
+ * New pages are made by the task that needs them, not by a worker: there is nothing to
+ * read. They are charged to the root memory cgroup all the same, as in fill.c.
+ */
+#include <linux/highmem.h>
+#include <linux/init_task.h>
+#include <linux/memcontrol.h>
+#include <linux/pagevec.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+
+#include "itme.h"
+#include "native.h"
+#include "quota.h"
+#include "stored.h"
+#include "swap.h"
+#include "trigger.h"
+
+/* A new page gives up when nothing could leave for it for so long. */
+#define MAKE_PATIENCE	(5 * HZ)
+/* Folios of what is left of one that was cut: two runs of pages, each size once. */
+#define CUT_FOLIOS	(2 * (ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT))
+/* Once the old folio is gone, its copy has to come in: a few words of memory. */
+#define GFP_MUST	(GFP_KERNEL | __GFP_NOFAIL)
+
+/**
+ * struct make - a page being made
+ * @ino: file
+ * @idx: chunk, ITME_FILLING by the caller
+ * @tier: where its memory comes from
+ */
+struct make {
+	struct itme_inode *ino;
+	u32 idx;
+	int tier;
+};
+
+static bool is_there(struct itme_inode *ino, pgoff_t index)
+{
+	void *entry = xa_load(&ino->vfs.i_mapping->i_pages, index);
+
+	return entry && !xa_is_value(entry);
+}
+
+/* The first page of [index, end) that is in the page cache, or @end. */
+static pgoff_t next_there(struct itme_inode *ino, pgoff_t index, pgoff_t end)
+{
+	unsigned long at = index;
+
+	return xa_find(&ino->vfs.i_mapping->i_pages, &at, end - 1, XA_PRESENT) ? at : end;
+}
+
+/* As next_there(), or has a copy. The chunk is owned, or fs->lock held. */
+static pgoff_t next_page(struct itme_inode *ino, pgoff_t index, pgoff_t end)
+{
+	return itme_stored_next(ino, index, next_there(ino, index, end), true);
+}
+
+/* Units of swap areas around [first, end) that have a page. The chunk is owned. */
+long itme_pages_units(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	long units = 0;
+
+	for (pgoff_t at = round_down(first, ITME_UNIT_PAGES); at < end; at += ITME_UNIT_PAGES)
+		units += next_page(ino, at, at + ITME_UNIT_PAGES) < at + ITME_UNIT_PAGES;
+	return units;
+}
+
+/**
+ * itme_page_look - what is a page of a native file now?
+ * @ino: file
+ * @index: page
+ * @end: set to the page up to which, in the same chunk, all are holes, if this one is
+ *
+ * Return: a snapshot. Pages of a chunk at rest do not come and go while fs->lock is
+ * held, but for clean ones that the kernel takes, which have a copy.
+ */
+enum itme_page itme_page_look(struct itme_inode *ino, pgoff_t index, pgoff_t *end)
+{
+	u32 idx = itme_chunk_of(ino, index);
+	enum itme_page what = ITME_PAGE_HOLE;
+	struct itme_chunk *c;
+
+	*end = itme_chunk_start(ino, idx + 1);
+	spin_lock(&ino->fs->lock);
+	c = itme_chunk_at(ino, idx);
+	if (c == &itme_no_chunk)
+		;
+	else if (itme_in_transit(c->state))
+		what = ITME_PAGE_TRANSIT;
+	else if (is_there(ino, index))
+		what = ITME_PAGE_THERE;
+	else if (itme_stored(ino, index))
+		what = ITME_PAGE_STORED;
+	else
+		*end = next_page(ino, index, *end);
+	spin_unlock(&ino->fs->lock);
+	return what;
+}
+
+static int other_tier(const struct make *m)
+{
+	return m->tier == ITME_TIER_DRAM ? ITME_TIER_CXL : ITME_TIER_DRAM;
+}
+
+static void use_tier(struct make *m, int tier)
+{
+	if (!atomic_long_read(&itme_tiers[tier].budget))
+		return;
+	m->tier = tier;
+	itme_chunk_replace(m->ino, m->idx, tier);
+}
+
+/*
+ * Room for new pages, in DRAM if anything can leave it, else in CXL. The quota has allowed
+ * them, so there is room, unless it is in transit or held; that is waited for as long as
+ * anything moves, if @patient.
+ */
+static int charge(struct make *m, long pages, bool patient)
+{
+	struct itme_fs *fs = m->ino->fs;
+	unsigned long since = jiffies;
+	bool starving = false;
+	int err = 0;
+
+	while (!itme_tier_charge(m->tier, pages)) {
+		if (fatal_signal_pending(current)) {
+			err = -EINTR;
+			break;
+		}
+		if (itme_evict(fs, m->tier, true)) {
+			since = jiffies;
+			continue;
+		}
+		if (itme_tier_charge(other_tier(m), pages)) {
+			use_tier(m, other_tier(m));
+			break;
+		}
+		if (itme_evict(fs, other_tier(m), true)) {
+			since = jiffies;
+			continue;
+		}
+		err = -ENOSPC;
+		if (!patient || time_after(jiffies, since + MAKE_PATIENCE))
+			break;
+		err = 0;
+		if (!starving)
+			atomic_inc(&fs->starving);
+		starving = true;
+		wait_event_killable_timeout(fs->pages_wait, itme_tier_room(m->tier) >= pages,
+					    HZ / 50);
+	}
+	if (starving)
+		atomic_dec(&fs->starving);
+	return err;
+}
+
+static struct folio *get_memory(struct make *m, unsigned int order, bool patient)
+{
+	unsigned long giveup = jiffies + MAKE_PATIENCE;
+	struct itme_fs *fs = m->ino->fs;
+	long pages = 1L << order;
+
+	for (;;) {
+		int err = charge(m, pages, patient);
+		struct folio *folio;
+
+		if (err)
+			return ERR_PTR(err);
+		folio = itme_tier_alloc_zeroed(m->tier, order, false);
+		if (!folio && (patient || order == ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT))
+			folio = itme_tier_alloc_zeroed(m->tier, order, true);
+		if (folio)
+			return folio;
+		itme_count(m->ino, ITME_ALLOC_FAILS, 1);
+		itme_tier_uncharge(m->tier, pages);
+		if (!patient || time_after(jiffies, giveup))
+			return ERR_PTR(-ENOSPC);
+		if (fatal_signal_pending(current))
+			return ERR_PTR(-EINTR);
+		/* The nodes have less than the budget says: what is ours leaves for it. */
+		if (itme_evict(fs, m->tier, true))
+			continue;
+		use_tier(m, other_tier(m));
+		wait_event_killable_timeout(fs->pages_wait, READ_ONCE(fs->stopping), HZ / 50);
+	}
+}
+
+/* Locked. Charged to the root cgroup: that of the task could not reclaim it. */
+static int add_folio(struct itme_inode *ino, struct folio *folio, pgoff_t index, gfp_t gfp)
+{
+	struct mem_cgroup *root, *old;
+	int err;
+
+	rcu_read_lock();
+	root = mem_cgroup_from_task(&init_task);
+	rcu_read_unlock();
+	old = set_active_memcg(root);
+	err = filemap_add_folio(ino->vfs.i_mapping, folio, index, gfp);
+	set_active_memcg(old);
+	return err;
+}
+
+static struct folio *make_folio(struct make *m, pgoff_t index, unsigned int order, bool patient)
+{
+	struct itme_inode *ino = m->ino;
+	long pages = 1L << order;
+	long units = DIV_ROUND_UP(pages, ITME_UNIT_PAGES) -
+		     itme_pages_units(ino, index, index + pages);
+	struct folio *folio;
+	int err;
+
+	/* At once, before anything has to leave for it. */
+	err = itme_quota_charge(ino, pages, units);
+	if (err)
+		return ERR_PTR(err);
+	folio = get_memory(m, order, patient);
+	err = PTR_ERR_OR_ZERO(folio);
+	if (err)
+		goto quota;
+	err = add_folio(ino, folio, index, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+	if (err)
+		goto folio;
+	__folio_mark_uptodate(folio);
+	folio_mark_dirty(folio);
+	return folio;
+folio:
+	itme_tier_uncharge(itme_tier_of(folio_nid(folio)), pages);
+	folio_put(folio);
+quota:
+	itme_quota_uncharge(ino, pages, units);
+	return ERR_PTR(err);
+}
+
+/* The largest that has no page yet, around @index, and that there is room for. */
+static struct folio *make_around(struct make *m, pgoff_t index, pgoff_t limit,
+				 const struct itme_want *want)
+{
+	struct itme_inode *ino = m->ino;
+	struct folio *folio;
+
+	for (unsigned int order = min_t(unsigned int, want->order, ino->chunk_shift - PAGE_SHIFT);
+	     order; order--) {
+		pgoff_t first = round_down(index, 1UL << order);
+		pgoff_t end = first + (1UL << order);
+
+		if (first < want->start || end > limit || next_page(ino, first, end) < end)
+			continue;
+		folio = make_folio(m, first, order, false);
+		if (!IS_ERR(folio) || PTR_ERR(folio) == -EINTR)
+			return folio;
+	}
+	return make_folio(m, index, 0, true);
+}
+
+/* Chunk ITME_FILLING by the caller, who has found that the page is a hole. */
+static int make_page(struct itme_inode *ino, u32 idx, pgoff_t index, struct itme_want *want,
+		     struct folio **folio)
+{
+	struct make m = { .ino = ino, .idx = idx };
+	pgoff_t limit = want->limit;
+	enum itme_class class;
+	u32 cycle = 0;
+
+	/* A mapping may use what is within the file now: it shrinks before we may own this. */
+	if (!limit)
+		limit = DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE);
+	if (index >= limit)
+		return -EFAULT;
+	class = itme_plan_class(ino, idx, &cycle);
+	m.tier = class == ITME_CLASS_CXL && atomic_long_read(&itme_tiers[ITME_TIER_CXL].budget) ?
+		 ITME_TIER_CXL : ITME_TIER_DRAM;
+	m.tier = itme_chunk_place(ino, idx, m.tier, class, false);
+	*folio = make_around(&m, index, limit, want);
+	return PTR_ERR_OR_ZERO(*folio);
+}
+
+/**
+ * itme_page_lock - have a page of a native file in the page cache, made if it is a hole
+ * @ino: file
+ * @index: page
+ * @want: how large a new folio may be
+ * @folio: set to the folio, locked, uptodate and held
+ *
+ * Return: 0; -EAGAIN: wait for the chunk and its error, then try again; -EFAULT: beyond the
+ * end; -ENOSPC; -ENOMEM; -EINTR when the task is being killed
+ */
+int itme_page_lock(struct itme_inode *ino, pgoff_t index, struct itme_want *want,
+		   struct folio **folio)
+{
+	u32 idx = itme_chunk_of(ino, index);
+	long pages = 0;
+	int err;
+
+again:
+	*folio = itme_folio_lock(ino, index);
+	if (*folio)
+		return 0;
+	err = itme_chunk_make(ino, idx);
+	if (err)
+		return err;
+	if (!itme_chunk_begin_fill(ino, idx, true, true))
+		return -EAGAIN;
+	if (itme_stored(ino, index)) {
+		itme_triggers_touch(ino, index, index + 1, true);
+		return itme_fill(ino, idx, true, ITME_TIER_DRAM) ? -EAGAIN : -ENOMEM;
+	}
+	if (!is_there(ino, index)) {
+		err = make_page(ino, idx, index, want, folio);
+		if (!err) {
+			pages = folio_nr_pages(*folio);
+			itme_writeout_kick(ino->fs);
+		}
+		want->made += pages;
+	}
+	if (pages)
+		pages = min_t(long, itme_chunk_pages(ino, idx),
+			      pages + (itme_chunk_bytes(ino, idx) >> PAGE_SHIFT));
+	else
+		pages = itme_present(ino, idx);
+	itme_chunk_set_pages(ino, idx, pages);
+	itme_chunk_end_fill(ino, idx, pages, err ? -EAGAIN : 0);
+	if (!err && !*folio)
+		goto again;
+	if (err)
+		*folio = NULL;
+	return err;
+}
+
+/* How many pages of [first, end) have a copy. The chunk is owned, or fs->lock held. */
+static long count_stored(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	long pages = 0;
+
+	while (first < end) {
+		pgoff_t stored = itme_stored_next(ino, first, end, true);
+
+		first = itme_stored_next(ino, stored, end, false);
+		pages += first - stored;
+	}
+	return pages;
+}
+
+/* Of a native file; for others, all have one. */
+long itme_pages_stored(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	long pages = end - first;
+
+	if (ino->native) {
+		spin_lock(&ino->fs->lock);
+		pages = count_stored(ino, first, end);
+		spin_unlock(&ino->fs->lock);
+	}
+	return pages;
+}
+
+/* How many pages of [first, end) there are. The chunk is owned. */
+static long count_pages(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	long pages = 0;
+
+	while (first < end) {
+		pgoff_t there = next_there(ino, first, end);
+		struct folio *folio;
+
+		pages += count_stored(ino, first, there);
+		if (there >= end)
+			break;
+		folio = filemap_get_folio(ino->vfs.i_mapping, there);
+		/* The kernel has just taken it, so it is stored. */
+		first = IS_ERR(folio) ? there + 1 : min(folio_next_index(folio), end);
+		pages += first - there;
+		if (!IS_ERR(folio))
+			folio_put(folio);
+	}
+	return pages;
+}
+
+/*
+ * Locked. What a mapping has written shows in the folio once it is unmapped; nobody maps
+ * it again while it is locked. Return: was it dirty?
+ */
+bool itme_page_remove(struct itme_inode *ino, struct folio *folio)
+{
+	struct address_space *mapping = ino->vfs.i_mapping;
+	bool dirty;
+
+	if (folio_mapped(folio))
+		unmap_mapping_pages(mapping, folio->index, folio_nr_pages(folio), false);
+	dirty = folio_test_clear_dirty(folio);
+	generic_error_remove_folio(mapping, folio);
+	return dirty;
+}
+
+/* A copy of what has been removed, charged to its tier. Takes over the reference. */
+void itme_page_put_back(struct itme_inode *ino, struct folio *folio, pgoff_t index, bool dirty)
+{
+	WARN_ON_ONCE(add_folio(ino, folio, index, GFP_MUST));
+	__folio_mark_uptodate(folio);
+	if (dirty)
+		folio_mark_dirty(folio);
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
+/**
+ * itme_pages_drop - what is in memory of a range leaves, as it has copies
+ * @ino: native file, its chunk owned by the caller
+ * @first: page
+ * @end: page after the last
+ *
+ * Return: false when some is dirty, or somebody holds it; that stays
+ */
+bool itme_pages_drop(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	struct address_space *mapping = ino->vfs.i_mapping;
+	bool gone = true;
+
+	while ((first = next_there(ino, first, end)) < end) {
+		struct folio *folio = filemap_lock_folio(mapping, first);
+
+		if (IS_ERR(folio)) {
+			first++;
+			continue;
+		}
+		first = folio_next_index(folio);
+		if (folio_mapped(folio))
+			unmap_mapping_pages(mapping, folio->index, folio_nr_pages(folio), false);
+		if (itme_folio_unused(folio) && !folio_test_dirty(folio))
+			itme_page_remove(ino, folio);
+		else
+			gone = false;
+		folio_unlock(folio);
+		folio_put(folio);
+		cond_resched();
+	}
+	return gone;
+}
+
+/* Folios for pages [first, end), and their content. Return: how many, or 0 */
+static int copy_pages(struct folio *src, pgoff_t first, pgoff_t end, struct folio **dst, int nr)
+{
+	int tier = itme_tier_of(folio_nid(src));
+
+	while (first < end) {
+		unsigned int order = min_t(unsigned int, ilog2(end - first),
+					   first ? __ffs(first) : BITS_PER_LONG);
+		struct folio *folio = itme_tier_alloc(tier, order, false);
+
+		if (!folio)
+			return -ENOMEM;
+		/* For now; it gets it again when it is added. */
+		folio->index = first;
+		dst[nr++] = folio;
+		for (long i = 0; i < 1L << order; i++, first++)
+			if (copy_mc_highpage(folio_page(folio, i),
+					     folio_page(src, first - src->index)))
+				return -EHWPOISON;
+	}
+	return nr;
+}
+
+/*
+ * Pages [first, end) of a folio cease, others of it stay. The kernel's own way to split a
+ * folio is not for modules, so what stays is copied, if that can be had at once and
+ * nobody uses the folio. Else the pages stay, as zeroes.
+ */
+static void cut_folio(struct itme_inode *ino, struct folio *src, pgoff_t first, pgoff_t end)
+{
+	struct folio *dst[CUT_FOLIOS] = {};
+	long keep = folio_nr_pages(src) - (end - first);
+	int tier = itme_tier_of(folio_nid(src));
+	int nr;
+
+	if (folio_mapped(src))
+		unmap_mapping_pages(ino->vfs.i_mapping, src->index, folio_nr_pages(src), false);
+	folio_mark_dirty(src);
+	folio_zero_range(src, (first - src->index) << PAGE_SHIFT, (end - first) << PAGE_SHIFT);
+	if (!itme_folio_unused(src) || !itme_tier_charge(tier, keep))
+		return;
+	nr = copy_pages(src, src->index, first, dst, 0);
+	if (nr >= 0)
+		nr = copy_pages(src, end, folio_next_index(src), dst, nr);
+	if (nr > 0)
+		itme_page_remove(ino, src);
+	else
+		itme_tier_uncharge(tier, keep);
+	for (int i = 0; i < CUT_FOLIOS && dst[i]; i++) {
+		if (nr > 0)
+			itme_page_put_back(ino, dst[i], dst[i]->index, true);
+		else
+			folio_put(dst[i]);
+	}
+}
+
+static void remove_in_cache(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	struct address_space *mapping = ino->vfs.i_mapping;
+	pgoff_t index = first;
+
+	while (index < end) {
+		struct folio *folio;
+
+		index = next_there(ino, index, end);
+		if (index >= end)
+			break;
+		folio = filemap_lock_folio(mapping, index);
+		if (IS_ERR(folio)) {
+			index++;
+			continue;
+		}
+		index = folio_next_index(folio);
+		if (folio->index >= first && index <= end)
+			itme_page_remove(ino, folio);
+		else
+			cut_folio(ino, folio, max(folio->index, first), min(index, end));
+		folio_unlock(folio);
+		folio_put(folio);
+		cond_resched();
+	}
+}
+
+/* Nothing of it, and nobody about to make any: most of the chunks of a sparse file. */
+bool itme_pages_none(struct itme_inode *ino, u32 idx)
+{
+	pgoff_t first = itme_chunk_start(ino, idx);
+	pgoff_t end = first + itme_chunk_pages(ino, idx);
+	bool none;
+
+	spin_lock(&ino->fs->lock);
+	none = itme_chunk_at(ino, idx)->state == ITME_ABSENT &&
+	       next_page(ino, first, end) >= end;
+	spin_unlock(&ino->fs->lock);
+	return none;
+}
+
+/**
+ * itme_pages_remove - pages cease
+ * @ino: native file, inode lock held
+ * @first: page
+ * @end: page after the last
+ *
+ * Whoever comes for one from now on, and finds its chunk owned, waits.
+ */
+void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	for (u32 idx = itme_chunk_of(ino, first); itme_chunk_next(ino, &idx); idx++) {
+		pgoff_t from = max(first, itme_chunk_start(ino, idx));
+		pgoff_t to = min(end, itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
+		long pages, units;
+		int tier;
+
+		if (from >= end)
+			break;
+		cond_resched();
+		if (itme_pages_none(ino, idx))
+			continue;
+		itme_chunk_take(ino, idx);
+		tier = itme_chunk_at(ino, idx)->tier;
+		pages = count_pages(ino, from, to);
+		if (pages) {
+			units = itme_pages_units(ino, from, to);
+			remove_in_cache(ino, from, to);
+			itme_stored_forget(ino, from, to);
+			itme_quota_uncharge(ino, pages - count_pages(ino, from, to),
+					    units - itme_pages_units(ino, from, to));
+		}
+		pages = itme_present(ino, idx);
+		itme_chunk_set_pages(ino, idx, pages);
+		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
+	}
+}
+
+/**
+ * itme_page_wait - look at a page when its chunk is at rest
+ * @ino: native file
+ * @index: page
+ * @end: as for itme_page_look()
+ *
+ * Return: enum itme_page, but for ITME_PAGE_TRANSIT; -EINTR when the task is being killed
+ */
+int itme_page_wait(struct itme_inode *ino, pgoff_t index, pgoff_t *end)
+{
+	for (;;) {
+		enum itme_page what = itme_page_look(ino, index, end);
+		int err;
+
+		if (what != ITME_PAGE_TRANSIT)
+			return what;
+		err = itme_chunk_wait(ino, itme_chunk_of(ino, index));
+		if (err)
+			return err;
+	}
+}
+
+/**
+ * itme_page_zero - a part of a page is to read as zeroes
+ * @ino: native file, inode lock held
+ * @from: byte
+ * @to: byte after the last, in the same page
+ *
+ * Return: 0, -EINTR, -EIO: it is stored and could not be read
+ */
+int itme_page_zero(struct itme_inode *ino, loff_t from, loff_t to)
+{
+	pgoff_t index = from >> PAGE_SHIFT;
+
+	while (from < to) {
+		struct folio *folio;
+		size_t offset;
+		pgoff_t end;
+		int what;
+
+		what = itme_page_wait(ino, index, &end);
+		if (what < 0 || what == ITME_PAGE_HOLE)
+			return what < 0 ? what : 0;
+		folio = itme_folio_lock(ino, index);
+		if (!folio) {
+			what = itme_bring_in(ino, itme_chunk_of(ino, index), ITME_TIER_DRAM);
+			if (what)
+				return what;
+			continue;
+		}
+		if (itme_page_poisoned(folio, index)) {
+			what = -EIO;
+		} else {
+			offset = offset_in_folio(folio, from);
+			folio_zero_segment(folio, offset, offset + (to - from));
+			folio_mark_dirty(folio);
+			what = 0;
+		}
+		folio_unlock(folio);
+		folio_put(folio);
+		return what;
+	}
+	return 0;
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: pages of a range come into being, as for fallocate(2), or are to read as zeroes
+ *
+ * A range may be of petabytes, with hardly a page in it, and most of its chunks not even
+ * in the table. So holes are counted by chunk or more, and no further than all that there
+ * may be.
+ */
+#include <linux/highmem.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+
+#include "itme.h"
+#include "native.h"
+#include "quota.h"
+#include "stored.h"
+#include "swap.h"
+
+/* A hole begins at @index, and goes on up to @next; or further, as the table tells. */
+static pgoff_t hole_end(struct itme_inode *ino, pgoff_t index, pgoff_t next, pgoff_t end)
+{
+	u32 idx = itme_chunk_of(ino, index);
+
+	if (itme_chunk_at(ino, idx) == &itme_no_chunk)
+		next = itme_chunk_next(ino, &idx) ? itme_chunk_start(ino, idx) : end;
+	return min(next, end);
+}
+
+/* Units of swap areas in [first, end); at its ends, those that are in it for a part, or not. */
+static long units_in(pgoff_t first, pgoff_t end, bool first_too, bool last_too)
+{
+	pgoff_t from = first_too ? first / ITME_UNIT_PAGES : DIV_ROUND_UP(first, ITME_UNIT_PAGES);
+	pgoff_t to = last_too ? DIV_ROUND_UP(end, ITME_UNIT_PAGES) : end / ITME_UNIT_PAGES;
+
+	return to > from ? to - from : 0;
+}
+
+/*
+ * Holes of [first, end); -ENOSPC: more than there may be, -EINTR. @units is set to those of
+ * swap areas that have nothing else, or may have nothing else beyond the range.
+ */
+static long count_holes(struct itme_inode *ino, pgoff_t first, pgoff_t end, long *units)
+{
+	long most = itme_quota_capacity(ino->fs);
+	pgoff_t start = first;
+	long pages = 0;
+
+	*units = 0;
+	while (first < end) {
+		pgoff_t next;
+		int what = itme_page_wait(ino, first, &next);
+
+		if (what < 0 || fatal_signal_pending(current))
+			return -EINTR;
+		if (what == ITME_PAGE_HOLE) {
+			next = hole_end(ino, first, next, end);
+			pages += next - first;
+			*units += units_in(first, next, first == start, next == end);
+			first = next;
+		} else {
+			first++;
+		}
+		if (pages > most)
+			return -ENOSPC;
+		cond_resched();
+	}
+	return pages;
+}
+
+static bool is_zero(struct page *page)
+{
+	void *at = kmap_local_page(page);
+	bool zero = !memchr_inv(at, 0, PAGE_SIZE);
+
+	kunmap_local(at);
+	return zero;
+}
+
+/* Locked and unmapped. */
+static bool is_blank(struct folio *folio)
+{
+	if (!itme_folio_unused(folio) || itme_folio_poisoned(folio))
+		return false;
+	for (long i = 0; i < folio_nr_pages(folio); i++)
+		if (!is_zero(folio_page(folio, i)))
+			return false;
+	return true;
+}
+
+/* Of a chunk that is owned. Return: pages that have ceased */
+static long unmake(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	struct address_space *mapping = ino->vfs.i_mapping;
+	unsigned long index = first;
+	long pages = 0;
+
+	while (index < end && xa_find(&mapping->i_pages, &index, end - 1, XA_PRESENT)) {
+		struct folio *folio = filemap_lock_folio(mapping, index);
+		pgoff_t start;
+
+		if (IS_ERR(folio)) {
+			index++;
+			continue;
+		}
+		start = folio->index;
+		index = folio_next_index(folio);
+		if (folio_mapped(folio))
+			unmap_mapping_pages(mapping, start, index - start, false);
+		if (start >= first && index <= end && is_blank(folio)) {
+			itme_page_remove(ino, folio);
+			itme_stored_forget(ino, start, index);
+			pages += index - start;
+		}
+		folio_unlock(folio);
+		folio_put(folio);
+		cond_resched();
+	}
+	return pages;
+}
+
+/* What is in memory and reads as zeroes ceases: nobody can tell, but for the room. */
+static void unmake_all(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	for (u32 idx = itme_chunk_of(ino, first); itme_chunk_next(ino, &idx); idx++) {
+		pgoff_t from = max(first, itme_chunk_start(ino, idx));
+		pgoff_t to = min(end, itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
+		long pages, units;
+		int tier;
+
+		if (from >= end)
+			break;
+		cond_resched();
+		if (itme_pages_none(ino, idx))
+			continue;
+		itme_chunk_take(ino, idx);
+		tier = itme_chunk_at(ino, idx)->tier;
+		units = itme_pages_units(ino, from, to);
+		pages = unmake(ino, from, to);
+		itme_quota_uncharge(ino, pages, units - itme_pages_units(ino, from, to));
+		pages = itme_present(ino, idx);
+		itme_chunk_set_pages(ino, idx, pages);
+		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
+	}
+}
+
+/**
+ * itme_pages_make - all pages of a range come into being, as zeroes
+ * @ino: native file, inode lock held
+ * @first: page
+ * @end: page after the last
+ *
+ * What is missing is promised first, so that this fails at once or, but for signals and
+ * failing memory, not at all. If it fails in the middle, what it has made goes again, as
+ * far as nobody has written to it.
+ *
+ * Return: 0, -ENOSPC, -ENOMEM, -EINTR
+ */
+int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	struct itme_want want = {
+		.start = first,
+		.limit = end,
+		.order = ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT,
+	};
+	long units;
+	long pages = count_holes(ino, first, end, &units);
+	pgoff_t index = first;
+	int err = 0;
+
+	if (pages <= 0)
+		return pages;
+	err = itme_quota_promise(ino, pages, units);
+	if (err)
+		return err;
+	while (!err && index < end) {
+		struct folio *folio;
+		pgoff_t next;
+		int what = itme_page_wait(ino, index, &next);
+
+		if (what != ITME_PAGE_HOLE) {
+			err = what < 0 ? what : 0;
+			index++;
+			continue;
+		}
+		err = itme_page_lock(ino, index, &want, &folio);
+		if (!err) {
+			index = folio_next_index(folio);
+			folio_unlock(folio);
+			folio_put(folio);
+		} else if (err == -EAGAIN) {
+			err = itme_chunk_wait(ino, itme_chunk_of(ino, index));
+		}
+		if (fatal_signal_pending(current))
+			err = -EINTR;
+		cond_resched();
+	}
+	if (err && want.made)
+		unmake_all(ino, first, end);
+	itme_quota_unpromise(ino);
+	return err;
+}
+
+/* Locked. Only what is not zero is written to: its copy may be good still. */
+static void blank(struct folio *folio, pgoff_t first, pgoff_t end)
+{
+	for (pgoff_t index = first; index < end; index++) {
+		struct page *page = folio_file_page(folio, index);
+
+		if (itme_page_poisoned(folio, index) || is_zero(page))
+			continue;
+		clear_highpage(page);
+		folio_mark_dirty(folio);
+	}
+}
+
+static void blank_all(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	struct address_space *mapping = ino->vfs.i_mapping;
+	unsigned long index = first;
+
+	while (index < end && xa_find(&mapping->i_pages, &index, end - 1, XA_PRESENT)) {
+		struct folio *folio = filemap_lock_folio(mapping, index);
+		pgoff_t next;
+
+		if (IS_ERR(folio)) {
+			index++;
+			continue;
+		}
+		next = folio_next_index(folio);
+		blank(folio, index, min(next, end));
+		folio_unlock(folio);
+		folio_put(folio);
+		index = next;
+		cond_resched();
+	}
+}
+
+/**
+ * itme_pages_zero - pages beyond the end of the file are to be those of a hole
+ * @ino: native file, inode lock held, about to grow
+ * @first: page
+ * @end: page after the last
+ *
+ * They may have been allocated, or could not cease, as somebody had pinned them; and who
+ * has pinned one, or has mapped a folio that goes beyond the end, may have written there.
+ */
+void itme_pages_zero(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	for (u32 idx = itme_chunk_of(ino, first); itme_chunk_next(ino, &idx); idx++) {
+		pgoff_t from = max(first, itme_chunk_start(ino, idx));
+		pgoff_t to = min(end, itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
+		long pages;
+		int tier;
+
+		if (from >= end)
+			break;
+		cond_resched();
+		if (itme_pages_none(ino, idx))
+			continue;
+		itme_chunk_take(ino, idx);
+		tier = itme_chunk_at(ino, idx)->tier;
+		blank_all(ino, from, to);
+		itme_stored_zero(ino, from, to);
+		pages = itme_present(ino, idx);
+		itme_chunk_set_pages(ino, idx, pages);
+		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
+	}
+}

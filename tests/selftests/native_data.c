@@ -1,0 +1,894 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is written to files of itmefs: read(2), write(2), mappings, truncate, punch,
+ * allocation, holes; and all of them at random against a copy, by several processes,
+ * while the chunks move between the tiers.
+ */
+#include <linux/falloc.h>
+#include <linux/io_uring.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "fixture.h"
+
+#define TIERS	"dram=16M,cxl=32M"
+
+FIXTURE(native_data) {};
+ITME_FIXTURE(native_data)
+
+static int create(const char *name)
+{
+	return file_open(name, O_RDWR | O_CREAT | O_EXCL);
+}
+
+static int all_zero(const char *p, size_t len)
+{
+	return !len || (!p[0] && !memcmp(p, p + 1, len - 1));
+}
+
+static int reads_zero(int fd, uint64_t off, uint64_t len)
+{
+	char *buf = malloc(len);
+	int ok = buf && pread(fd, buf, len, off) == (ssize_t)len && all_zero(buf, len);
+
+	free(buf);
+	return ok;
+}
+
+/* 512-byte blocks of a file, as pages */
+static uint64_t pages_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? UINT64_MAX : st.st_blocks * 512 / PAGE;
+}
+
+static off_t size_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? -1 : st.st_size;
+}
+
+static int write_at(int fd, uint64_t off, uint64_t len, uint64_t seed)
+{
+	char *buf = malloc(len);
+	ssize_t n;
+
+	pattern_fill(buf, len, off, seed);
+	n = pwrite(fd, buf, len, off);
+	free(buf);
+	return n == (ssize_t)len ? 0 : n < 0 ? -errno : -EIO;
+}
+
+TEST_F(native_data, write_read)
+{
+	int fd;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, size_of(fd));
+	ASSERT_EQ(0, write_at(fd, 0, 5000, 1));
+	EXPECT_EQ(5000, size_of(fd));
+	EXPECT_EQ(0, check_read(fd, 0, 5000, 1));
+	EXPECT_EQ(2, pages_of(fd));
+	/* over several chunks, not aligned, with a hole before it */
+	ASSERT_EQ(0, write_at(fd, CHUNK + 123, 3 * CHUNK + 777, 2));
+	EXPECT_EQ((off_t)(4 * CHUNK + 900), size_of(fd));
+	EXPECT_EQ(0, check_read(fd, CHUNK + 123, 3 * CHUNK + 777, 2));
+	EXPECT_TRUE(reads_zero(fd, 5000, CHUNK + 123 - 5000));
+	EXPECT_EQ(0, check_read(fd, 0, 5000, 1));
+	/* overwritten in the middle */
+	ASSERT_EQ(0, write_at(fd, 2 * CHUNK - 50, 100, 3));
+	EXPECT_EQ(0, check_read(fd, 2 * CHUNK - 50, 100, 3));
+	EXPECT_EQ(0, check_read(fd, CHUNK + 123, CHUNK - 50 - 123, 2));
+	EXPECT_EQ(0, check_read(fd, 2 * CHUNK + 50, 2 * CHUNK, 2));
+	close(fd);
+	fd = file_open("a", O_WRONLY | O_APPEND | O_DIRECT);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(4, write(fd, "tail", 4));
+	EXPECT_EQ((off_t)(4 * CHUNK + 904), size_of(fd));
+	close(fd);
+	EXPECT_EQ(0, file_unlink("a"));
+}
+
+TEST_F(native_data, limits)
+{
+	struct statvfs vfs;
+	int fd;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-1, pwrite(fd, "x", 1, INT64_MAX - 1));
+	EXPECT_EQ(EFBIG, errno);
+	EXPECT_EQ(-1, ftruncate(fd, INT64_MAX));
+	EXPECT_EQ(EFBIG, errno);
+	/* sparse, and as large as can be */
+	EXPECT_EQ(0, ftruncate(fd, 1LL << 50));
+	EXPECT_EQ(0, write_at(fd, (1ULL << 50) - 10, 10, 1));
+	EXPECT_EQ(0, check_read(fd, (1ULL << 50) - 10, 10, 1));
+	EXPECT_EQ((1LL << 50) - (off_t)PAGE, lseek(fd, 0, SEEK_DATA));
+	EXPECT_EQ(1, pages_of(fd));
+	ASSERT_EQ(0, statvfs(mnt_dir(), &vfs));
+	EXPECT_LT(vfs.f_bfree, vfs.f_blocks);
+	close(fd);
+}
+
+TEST_F(native_data, mapped)
+{
+	char *p, *q, buf[16];
+	int fd;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(fd, 3 * CHUNK + 100));
+	p = mmap(NULL, 4 * CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_TRUE(all_zero(p, 3 * CHUNK + PAGE));
+	pattern_fill(p, 3 * CHUNK + 100, 0, 1);
+	EXPECT_EQ(0, check_read(fd, 0, 3 * CHUNK + 100, 1));
+	EXPECT_EQ(SIGBUS, touch(p + 3 * CHUNK + PAGE));
+	/* what a private mapping writes stays there */
+	q = mmap(NULL, 3 * CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	ASSERT_NE(MAP_FAILED, q);
+	strcpy(q + CHUNK, "mine");
+	EXPECT_EQ(0, check_read(fd, 0, 3 * CHUNK + 100, 1));
+	/* and what is written to the file shows in both, but for that page */
+	ASSERT_EQ(3, pwrite(fd, "new", 3, 2 * CHUNK));
+	EXPECT_EQ(0, memcmp(p + 2 * CHUNK, "new", 3));
+	EXPECT_EQ(0, memcmp(q + 2 * CHUNK, "new", 3));
+	EXPECT_STREQ("mine", q + CHUNK);
+	/* beyond the end, in its page: it must not come to light when the file grows */
+	memset(p + 3 * CHUNK + 100, 'x', 1000);
+	ASSERT_EQ(0, ftruncate(fd, 3 * CHUNK + 5000));
+	EXPECT_TRUE(reads_zero(fd, 3 * CHUNK + 100, 4900));
+	memset(p + 3 * CHUNK + 5000, 'x', 1000);
+	ASSERT_EQ(1, pwrite(fd, "y", 1, 3 * CHUNK + 6000));
+	EXPECT_TRUE(reads_zero(fd, 3 * CHUNK + 5000, 1000));
+	/* the file itself as the source of a write */
+	ASSERT_EQ(16, pwrite(fd, p + CHUNK, 16, 0));
+	ASSERT_EQ(16, pread(fd, buf, 16, 0));
+	EXPECT_EQ(0, memcmp(buf, p + CHUNK, 16));
+	munmap(p, 4 * CHUNK);
+	munmap(q, 3 * CHUNK);
+	close(fd);
+}
+
+TEST_F(native_data, populate_write)
+{
+	char *p;
+	int fd;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(fd, 4 * CHUNK));
+	p = mmap(NULL, 4 * CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	ASSERT_EQ(0, madvise(p, 4 * CHUNK, MADV_POPULATE_WRITE));
+	EXPECT_EQ(4 * CHUNK / PAGE, pages_of(fd));
+	EXPECT_EQ(4 * CHUNK, resident(fd, 0, 4 * CHUNK));
+	EXPECT_TRUE(all_zero(p, 4 * CHUNK));
+	munmap(p, 4 * CHUNK);
+	close(fd);
+}
+
+TEST_F(native_data, truncated)
+{
+	uint64_t used;
+	char *p;
+	int fd;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, write_at(fd, 0, 4 * CHUNK, 1));
+	used = tier_used(DRAM) + tier_used(CXL);
+	EXPECT_EQ(4 * CHUNK, used);
+	p = mmap(NULL, 4 * CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_EQ(0, pattern_check(p, 4 * CHUNK, 0, 1));
+	ASSERT_EQ(0, ftruncate(fd, CHUNK + 100));
+	EXPECT_EQ(SIGBUS, touch(p + CHUNK + PAGE));
+	EXPECT_EQ(0, pattern_check(p, CHUNK + 100, 0, 1));
+	EXPECT_TRUE(all_zero(p + CHUNK + 100, PAGE - 100));
+	EXPECT_EQ(CHUNK / PAGE + 1, pages_of(fd));
+	EXPECT_EQ(CHUNK + PAGE, tier_used(DRAM) + tier_used(CXL));
+	ASSERT_EQ(0, ftruncate(fd, 4 * CHUNK));
+	EXPECT_TRUE(reads_zero(fd, CHUNK + 100, 3 * CHUNK - 100));
+	EXPECT_EQ(0, check_read(fd, 0, CHUNK + 100, 1));
+	EXPECT_EQ(0, pattern_check(p, CHUNK + 100, 0, 1));
+	ASSERT_EQ(0, ftruncate(fd, 0));
+	EXPECT_EQ(0, pages_of(fd));
+	EXPECT_EQ(0, tier_used(DRAM) + tier_used(CXL));
+	munmap(p, 4 * CHUNK);
+	close(fd);
+}
+
+TEST_F(native_data, punched)
+{
+	const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+	char *p;
+	int fd;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, write_at(fd, 0, 4 * CHUNK, 1));
+	p = mmap(NULL, 4 * CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_EQ(0, pattern_check(p, 4 * CHUNK, 0, 1));
+	/* within a page, over the edge of one, pages of a chunk, a chunk and more */
+	ASSERT_EQ(0, fallocate(fd, punch, 100, 200));
+	ASSERT_EQ(0, fallocate(fd, punch, 2 * PAGE - 10, 20));
+	ASSERT_EQ(0, fallocate(fd, punch, 16 * PAGE, 16 * PAGE));
+	ASSERT_EQ(0, fallocate(fd, punch, CHUNK + PAGE + 1, 2 * CHUNK));
+	EXPECT_EQ(0, pattern_check(p, 100, 0, 1));
+	EXPECT_TRUE(all_zero(p + 100, 200));
+	EXPECT_EQ(0, pattern_check(p + 300, 2 * PAGE - 310, 300, 1));
+	EXPECT_TRUE(all_zero(p + 2 * PAGE - 10, 20));
+	EXPECT_EQ(0, pattern_check(p + 2 * PAGE + 10, 14 * PAGE - 10, 2 * PAGE + 10, 1));
+	EXPECT_TRUE(all_zero(p + 16 * PAGE, 16 * PAGE));
+	EXPECT_EQ(0, pattern_check(p + 32 * PAGE, CHUNK - 31 * PAGE + 1, 32 * PAGE, 1));
+	EXPECT_TRUE(reads_zero(fd, CHUNK + PAGE + 1, 2 * CHUNK));
+	EXPECT_EQ(0, check_read(fd, 3 * CHUNK + PAGE + 1, CHUNK - PAGE - 1, 1));
+	/* of the mapping above, the two pages beside the hole, and what it has made anew */
+	munmap(p, 4 * CHUNK);
+	ASSERT_EQ(0, fallocate(fd, punch, 16 * PAGE, 16 * PAGE));
+	ASSERT_EQ(0, fallocate(fd, punch, CHUNK + 2 * PAGE, 2 * CHUNK - PAGE));
+	EXPECT_EQ(4 * CHUNK / PAGE - 16 - 2 * CHUNK / PAGE + 1, pages_of(fd));
+	EXPECT_EQ(4 * CHUNK, (uint64_t)size_of(fd));
+	EXPECT_EQ(16 * (off_t)PAGE, lseek(fd, 0, SEEK_HOLE));
+	EXPECT_EQ(32 * (off_t)PAGE, lseek(fd, 17 * PAGE, SEEK_DATA));
+	EXPECT_EQ((off_t)(CHUNK + 2 * PAGE), lseek(fd, 32 * PAGE, SEEK_HOLE));
+	EXPECT_EQ((off_t)(3 * CHUNK + PAGE), lseek(fd, CHUNK + 2 * PAGE, SEEK_DATA));
+	EXPECT_EQ((off_t)(4 * CHUNK), lseek(fd, 3 * CHUNK + PAGE, SEEK_HOLE));
+	EXPECT_EQ(-1, lseek(fd, 4 * CHUNK, SEEK_DATA));
+	EXPECT_EQ(ENXIO, errno);
+	/* by a mapping */
+	p = mmap(NULL, 4 * CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	ASSERT_EQ(0, madvise(p, CHUNK, MADV_REMOVE));
+	EXPECT_EQ((off_t)CHUNK, lseek(fd, 0, SEEK_DATA));
+	EXPECT_TRUE(all_zero(p, CHUNK));
+	munmap(p, 4 * CHUNK);
+	close(fd);
+}
+
+TEST_F(native_data, allocated)
+{
+	struct statvfs vfs;
+	uint64_t most;
+	int fd;
+
+	MOUNT(TIERS);
+	ASSERT_EQ(0, statvfs(mnt_dir(), &vfs));
+	most = vfs.f_bavail * vfs.f_bsize;
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, write_at(fd, 100, 100, 1));
+	ASSERT_EQ(0, fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, CHUNK));
+	EXPECT_EQ(200, size_of(fd));
+	EXPECT_EQ(CHUNK / PAGE, pages_of(fd));
+	ASSERT_EQ(0, fallocate(fd, 0, CHUNK, 100));
+	EXPECT_EQ((off_t)CHUNK + 100, size_of(fd));
+	EXPECT_EQ(0, check_read(fd, 100, 100, 1));
+	EXPECT_TRUE(reads_zero(fd, 200, CHUNK - 100));
+	EXPECT_EQ((off_t)CHUNK + 100, lseek(fd, 0, SEEK_HOLE));
+	ASSERT_EQ(0, fallocate(fd, FALLOC_FL_ZERO_RANGE, 100, 50));
+	EXPECT_TRUE(reads_zero(fd, 100, 50));
+	EXPECT_EQ(0, check_read(fd, 150, 50, 1));
+	/* more than there is fails at once, and leaves nothing behind */
+	EXPECT_EQ(-1, fallocate(fd, 0, 0, most + CHUNK));
+	EXPECT_EQ(ENOSPC, errno);
+	EXPECT_EQ(CHUNK / PAGE + 1, pages_of(fd));
+	EXPECT_EQ((off_t)CHUNK + 100, size_of(fd));
+	/* and all that there is does not */
+	ASSERT_EQ(0, fallocate(fd, 0, 0, most));
+	EXPECT_EQ(most / PAGE, pages_of(fd));
+	ASSERT_EQ(0, statvfs(mnt_dir(), &vfs));
+	EXPECT_EQ(0, vfs.f_bavail);
+	EXPECT_EQ(0, check_read(fd, 150, 50, 1));
+	close(fd);
+}
+
+/* No room: an error at once, nothing that was there is lost, and all is well after it. */
+TEST_F(native_data, full)
+{
+	struct statvfs vfs;
+	uint64_t most, at;
+	double start;
+	int fd, lower;
+	char *p;
+
+	MOUNT(TIERS);
+	lower = import_open("model", 8 * CHUNK, 7, 0);
+	ASSERT_LE(0, lower);
+	ASSERT_EQ(0, statvfs(mnt_dir(), &vfs));
+	most = vfs.f_bavail * vfs.f_bsize;
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	for (at = 0; at < most; at += MIB)
+		ASSERT_EQ(0, write_at(fd, at, MIB, 1));
+	start = now();
+	EXPECT_EQ(-ENOSPC, write_at(fd, most, 1, 1));
+	EXPECT_LT(now() - start, 1);
+	ASSERT_EQ(0, ftruncate(fd, most + CHUNK));
+	p = mmap(NULL, most + CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	start = now();
+	EXPECT_EQ(SIGBUS, touch(p + most + PAGE));
+	EXPECT_LT(now() - start, 1);
+	EXPECT_EQ(0, pattern_check(p, most, 0, 1));
+	/* others can still read, and write again when there is room */
+	EXPECT_EQ(0, check_read(lower, 0, 8 * CHUNK, 7));
+	EXPECT_EQ(0, pattern_check(p, most, 0, 1));
+	ASSERT_EQ(0, ftruncate(fd, most - CHUNK));
+	EXPECT_EQ(0, write_at(fd, most - CHUNK, CHUNK, 1));
+	EXPECT_EQ(0, check_read(fd, 0, most, 1));
+	munmap(p, most + CHUNK);
+	close(fd);
+	close(lower);
+	EXPECT_EQ(0, file_unlink("model"));
+}
+
+/* More than DRAM has, so it has to go to CXL, and nothing is lost when it is sent about. */
+TEST_F(native_data, moved)
+{
+	const uint64_t size = 12 * CHUNK;
+	struct itme_stats stats;
+	uint64_t done;
+	char *p;
+	int fd;
+
+	MOUNT_CXL(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, write_at(fd, 0, size, 1));
+	EXPECT_LT(0, resident_on(fd, CXL, 0, size));
+	EXPECT_EQ(size, resident(fd, 0, size));
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_EQ(0, pattern_check(p, size, 0, 1));
+	for (int i = 0; i < 6; i++) {
+		uint64_t at = (i * 5 % 12) * CHUNK;
+
+		/* dirty by the page table alone */
+		pattern_fill(p + at, CHUNK, at, 2 + i);
+		EXPECT_EQ(0, advise(fd, at, CHUNK, i & 1 ? ITME_ADVICE_HOT : ITME_ADVICE_PAGEOUT,
+				    i & 1 ? DRAM : CXL, &done));
+		EXPECT_EQ(0, write_file("/proc/sys/vm/drop_caches", "1"));
+		/* there is nowhere to go, so it stays */
+		EXPECT_EQ(0, advise(fd, at, CHUNK, ITME_ADVICE_PAGEOUT, ANY, &done));
+		EXPECT_EQ(0, done);
+		EXPECT_EQ(0, check_read(fd, at, CHUNK, 2 + i));
+		EXPECT_EQ(0, pattern_check(p + at, CHUNK, at, 2 + i));
+		pattern_fill(p + at, CHUNK, at, 1);
+	}
+	EXPECT_EQ(0, pattern_check(p, size, 0, 1));
+	EXPECT_EQ(size, resident(fd, 0, size));
+	ASSERT_EQ(0, stats_all(&stats));
+	EXPECT_LT(0, stats.demoted_bytes);
+	munmap(p, size);
+	close(fd);
+}
+
+/* Pinned for long and for writing, as a GPU or RDMA driver does: it stays where it is. */
+TEST_F(native_data, pinned_for_long)
+{
+	struct io_uring_params params = {};
+	struct iovec iov;
+	uint64_t done;
+	int fd, ring;
+	char *p;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, write_at(fd, 0, 2 * CHUNK, 1));
+	p = mmap(NULL, 2 * CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	ring = syscall(SYS_io_uring_setup, 4, &params);
+	if (ring < 0)
+		SKIP(return, "no io_uring");
+	iov = (struct iovec){ p, CHUNK };
+	ASSERT_EQ(0, syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &iov, 1))
+		TH_LOG("%s", strerror(errno));
+	EXPECT_EQ(0, advise(fd, 0, 2 * CHUNK, ITME_ADVICE_PAGEOUT, ANY, &done));
+	EXPECT_EQ(0, done);
+	if (have_cxl_node()) {
+		EXPECT_EQ(0, advise(fd, 0, CHUNK, ITME_ADVICE_PAGEOUT, CXL, &done));
+		EXPECT_EQ(0, resident_on(fd, CXL, 0, CHUNK));
+	}
+	/* what ceases under a pin is zero, for who comes later as for who has it */
+	ASSERT_EQ(0, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE, 2 * PAGE));
+	EXPECT_TRUE(reads_zero(fd, PAGE, 2 * PAGE));
+	EXPECT_EQ(0, pattern_check(p + 3 * PAGE, 2 * CHUNK - 3 * PAGE, 3 * PAGE, 1));
+	ASSERT_EQ(0, ftruncate(fd, 10 * PAGE));
+	ASSERT_EQ(0, ftruncate(fd, CHUNK));
+	EXPECT_TRUE(reads_zero(fd, 10 * PAGE, CHUNK - 10 * PAGE));
+	EXPECT_EQ(0, check_read(fd, 3 * PAGE, 7 * PAGE, 1));
+	close(ring);
+	munmap(p, 2 * CHUNK);
+	close(fd);
+}
+
+/* What was written to memory that has gone bad is lost: an error, nothing else. */
+TEST_F(native_data, memory_failure)
+{
+	const uint64_t bad = 5 * PAGE;
+	char buf[PAGE];
+	uint64_t done;
+	char *p;
+	int fd;
+
+	MOUNT(TIERS);
+	fd = create("a");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, write_at(fd, 0, 2 * CHUNK, 1));
+	p = mmap(NULL, 2 * CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_EQ(0, pattern_check(p, 2 * CHUNK, 0, 1));
+	if (madvise(p + bad, PAGE, MADV_HWPOISON))
+		SKIP(return, "no memory failure: %s", strerror(errno));
+	EXPECT_EQ(SIGBUS, touch(p + bad));
+	EXPECT_EQ(-1, pread(fd, buf, PAGE, bad));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-1, pwrite(fd, buf, PAGE, bad));
+	EXPECT_EQ(EIO, errno);
+	/* it goes nowhere, and the rest of the chunk is right */
+	EXPECT_EQ(0, advise(fd, 0, CHUNK, ITME_ADVICE_PAGEOUT, ANY, &done));
+	EXPECT_EQ(0, advise(fd, 0, CHUNK, ITME_ADVICE_PAGEOUT, CXL, &done));
+	EXPECT_EQ(0, check_read(fd, 0, bad, 1));
+	EXPECT_EQ(0, check_read(fd, bad + PAGE, 2 * CHUNK - bad - PAGE, 1));
+	EXPECT_EQ(0, pattern_check(p + bad + PAGE, 2 * CHUNK - bad - PAGE, bad + PAGE, 1));
+	EXPECT_EQ(SIGBUS, touch(p + bad));
+	/* until it is a hole; then it is like any other */
+	ASSERT_EQ(0, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, bad, PAGE));
+	EXPECT_TRUE(reads_zero(fd, bad, PAGE));
+	ASSERT_EQ(0, write_at(fd, bad, PAGE, 1));
+	EXPECT_EQ(0, check_read(fd, 0, 2 * CHUNK, 1));
+	munmap(p, 2 * CHUNK);
+	close(fd);
+}
+
+/* --- at random, against a copy --- */
+
+#define FSX_MAX		(6 * MIB)
+#define FSX_SECONDS	20
+
+struct fsx {
+	int fd;
+	unsigned int seed;
+	char *good;		/* what the file has, zeroes beyond its end */
+	char *buf;
+	uint64_t size;
+	char *map;		/* a mapping that stays, of all that there may be */
+	char log[64][80];	/* the last operations */
+	int logged;
+};
+
+static uint64_t any(struct fsx *x, uint64_t n)
+{
+	return ((uint64_t)rand_r(&x->seed) << 16 ^ rand_r(&x->seed)) % n;
+}
+
+__attribute__((format(printf, 2, 3)))
+static void note(struct fsx *x, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(x->log[x->logged++ % 64], 80, fmt, ap);
+	va_end(ap);
+}
+
+static int wrong(struct fsx *x, const char *what, uint64_t at)
+{
+	fprintf(stderr, "fsx: %s at %#lx, size %#lx, last operations:\n", what, at, x->size);
+	for (int i = x->logged > 64 ? x->logged - 64 : 0; i < x->logged; i++)
+		fprintf(stderr, "  %d %s\n", i, x->log[i % 64]);
+	return 1;
+}
+
+static int same(struct fsx *x, const char *p, uint64_t off, uint64_t len, const char *what)
+{
+	if (!memcmp(p, x->good + off, len))
+		return 0;
+	for (uint64_t i = 0; i < len; i++)
+		if (p[i] != x->good[off + i]) {
+			fprintf(stderr, "%s: %02x for %02x\n", what, p[i] & 255,
+				x->good[off + i] & 255);
+			return wrong(x, what, off + i);
+		}
+	/* it is right the second time it is looked at */
+	return wrong(x, "changed", off);
+}
+
+/* A range, most of them small, some beyond the end. */
+static uint64_t range(struct fsx *x, uint64_t max, uint64_t *len)
+{
+	uint64_t off = any(x, max);
+
+	*len = 1 + any(x, any(x, 8) ? 9000 : MIB);
+	if (!any(x, 3)) {
+		off &= ~(PAGE - 1);
+		*len = (*len + PAGE - 1) & ~(PAGE - 1);
+	}
+	if (off + *len > max)
+		*len = max - off;
+	return off;
+}
+
+static void scribble(struct fsx *x, char *p, uint64_t len)
+{
+	uint64_t word = (uint64_t)rand_r(&x->seed) << 32 | rand_r(&x->seed) | 1;
+
+	for (; len >= 8; len -= 8, p += 8, word = word * 6364136223846793005 + 1)
+		memcpy(p, &word, 8);
+	memcpy(p, &word, len);
+}
+
+static int fsx_write(struct fsx *x)
+{
+	uint64_t len, off = range(x, FSX_MAX, &len);
+
+	scribble(x, x->buf, len);
+	note(x, "write %#lx + %#lx", off, len);
+	if (pwrite(x->fd, x->buf, len, off) != (ssize_t)len)
+		return wrong(x, strerror(errno), off);
+	memcpy(x->good + off, x->buf, len);
+	if (off + len > x->size)
+		x->size = off + len;
+	return 0;
+}
+
+static int fsx_read(struct fsx *x)
+{
+	uint64_t len, off = range(x, FSX_MAX, &len);
+	uint64_t want = off >= x->size ? 0 : len < x->size - off ? len : x->size - off;
+
+	note(x, "read %#lx + %#lx", off, len);
+	if (pread(x->fd, x->buf, len, off) != (ssize_t)want)
+		return wrong(x, "length of read", off);
+	return same(x, x->buf, off, want, "read");
+}
+
+static int fsx_map(struct fsx *x, bool write)
+{
+	uint64_t len, off;
+
+	if (!x->size)
+		return 0;
+	off = range(x, x->size, &len);
+	note(x, "map %s %#lx + %#lx", write ? "write" : "read", off, len);
+	if (!write)
+		return same(x, x->map + off, off, len, "mapping");
+	scribble(x, x->good + off, len);
+	memcpy(x->map + off, x->good + off, len);
+	return 0;
+}
+
+/* a mapping of its own, shared or private, that goes again */
+static int fsx_map_new(struct fsx *x)
+{
+	bool shared = any(x, 2);
+	uint64_t len, off, at;
+	int ret = 0;
+	char *p;
+
+	if (!x->size)
+		return 0;
+	off = range(x, x->size, &len);
+	at = off & ~(PAGE - 1);
+	len += off - at;
+	note(x, "map new %s %#lx + %#lx", shared ? "shared" : "private", at, len);
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, shared ? MAP_SHARED : MAP_PRIVATE, x->fd, at);
+	if (p == MAP_FAILED)
+		return wrong(x, "mmap", at);
+	if (any(x, 2))
+		ret = same(x, p, at, len, "new mapping");
+	scribble(x, p, len);
+	if (shared)
+		memcpy(x->good + at, p, len);
+	munmap(p, len);
+	return ret;
+}
+
+static int fsx_truncate(struct fsx *x)
+{
+	uint64_t size = any(x, 3) ? x->size + any(x, 20000) : any(x, FSX_MAX);
+
+	if (any(x, 2) && x->size > 20000)
+		size = x->size - any(x, 20000);
+	if (size > FSX_MAX)
+		size = FSX_MAX;
+	note(x, "truncate %#lx", size);
+	if (ftruncate(x->fd, size))
+		return wrong(x, strerror(errno), size);
+	if (size < x->size)
+		memset(x->good + size, 0, x->size - size);
+	x->size = size;
+	return 0;
+}
+
+static int fsx_punch(struct fsx *x)
+{
+	uint64_t len, off = range(x, FSX_MAX, &len);
+
+	note(x, "punch %#lx + %#lx", off, len);
+	if (fallocate(x->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len))
+		return wrong(x, strerror(errno), off);
+	memset(x->good + off, 0, len);
+	return 0;
+}
+
+static int fsx_remove(struct fsx *x)
+{
+	uint64_t len, off = range(x, FSX_MAX, &len);
+
+	off &= ~(PAGE - 1);
+	len = (len + PAGE - 1) & ~(PAGE - 1);
+	note(x, "remove %#lx + %#lx", off, len);
+	if (madvise(x->map + off, len, MADV_REMOVE))
+		return wrong(x, strerror(errno), off);
+	memset(x->good + off, 0, len);
+	return 0;
+}
+
+static int fsx_allocate(struct fsx *x)
+{
+	int mode = any(x, 2) ? FALLOC_FL_KEEP_SIZE : 0;
+	uint64_t len, off = range(x, FSX_MAX, &len);
+
+	if (!any(x, 3))
+		mode |= FALLOC_FL_ZERO_RANGE;
+	note(x, "allocate %d %#lx + %#lx", mode, off, len);
+	if (fallocate(x->fd, mode, off, len))
+		return wrong(x, strerror(errno), off);
+	if (mode & FALLOC_FL_ZERO_RANGE)
+		memset(x->good + off, 0, len);
+	if (!(mode & FALLOC_FL_KEEP_SIZE) && off + len > x->size)
+		x->size = off + len;
+	return 0;
+}
+
+/* what is said to be a hole reads as zeroes, and the two kinds meet */
+static int fsx_seek(struct fsx *x)
+{
+	off_t at = 0, data, hole;
+
+	note(x, "seek");
+	while (at < (off_t)x->size) {
+		data = lseek(x->fd, at, SEEK_DATA);
+		if (data < 0 && errno != ENXIO)
+			return wrong(x, "SEEK_DATA", at);
+		if (data < 0)
+			data = x->size;
+		if (!all_zero(x->good + at, data - at))
+			return wrong(x, "data in a hole", at);
+		if (data >= (off_t)x->size)
+			break;
+		hole = lseek(x->fd, data, SEEK_HOLE);
+		if (hole <= data)
+			return wrong(x, "SEEK_HOLE", data);
+		at = hole;
+	}
+	return 0;
+}
+
+/* send a part of it about, or away */
+static int fsx_advise(struct fsx *x)
+{
+	static const uint32_t advice[] = { ITME_ADVICE_HOT, ITME_ADVICE_PAGEOUT, ITME_ADVICE_COLD,
+					   ITME_ADVICE_WILLNEED, ITME_ADVICE_PAGEOUT };
+	static const uint32_t tier[] = { DRAM, CXL, ANY, ANY, ANY };
+	int i = any(x, ARRAY_LEN(advice));
+	uint64_t done;
+
+	if (!x->size)
+		return 0;
+	note(x, "advise %u", advice[i]);
+	advise(x->fd, any(x, x->size), 0, advice[i], tier[i], &done);
+	return 0;
+}
+
+static int fsx_step(struct fsx *x)
+{
+	switch (any(x, 32)) {
+	case 0 ... 6:
+		return fsx_write(x);
+	case 7 ... 11:
+		return fsx_read(x);
+	case 12 ... 15:
+		return fsx_map(x, true);
+	case 16 ... 19:
+		return fsx_map(x, false);
+	case 20 ... 22:
+		return fsx_map_new(x);
+	case 23 ... 24:
+		return fsx_truncate(x);
+	case 25:
+		return fsx_punch(x);
+	case 26:
+		return fsx_remove(x);
+	case 27:
+		return fsx_allocate(x);
+	case 28:
+		return fsx_seek(x);
+	default:
+		return fsx_advise(x);
+	}
+}
+
+struct job {
+	int (*run)(struct job *job);
+	unsigned int seed;
+	pid_t pid;
+	unsigned long *steps;
+};
+
+static double stop_at;
+
+static int run_fsx(struct job *job)
+{
+	struct fsx *x = calloc(1, sizeof(*x));
+	char name[32];
+	int ret = 0;
+
+	snprintf(name, sizeof(name), "fsx.%u", job->seed);
+	x->seed = job->seed;
+	x->fd = create(name);
+	x->good = calloc(1, FSX_MAX);
+	x->buf = malloc(FSX_MAX);
+	x->map = mmap(NULL, FSX_MAX, PROT_READ | PROT_WRITE, MAP_SHARED, x->fd, 0);
+	if (x->fd < 0 || x->map == MAP_FAILED)
+		return 2;
+	while (!ret && now() < stop_at) {
+		ret = fsx_step(x);
+		if (!ret && !any(x, 100))
+			ret = same(x, x->map, 0, x->size, "all of the mapping");
+		++*job->steps;
+	}
+	if (!ret && pread(x->fd, x->buf, FSX_MAX, 0) != (ssize_t)x->size)
+		ret = wrong(x, "length at the end", 0);
+	return ret ?: same(x, x->buf, 0, x->size, "all of it at the end");
+}
+
+/*
+ * Several processes on one file: each has every WRITERS-th piece, not of pages but of odd
+ * size, so that two of them write to the same page all the time.
+ */
+#define WRITERS		2
+#define PIECE		1500
+#define SHARED_PIECES	(4 * MIB / PIECE / WRITERS)
+
+static int run_shared(struct job *job)
+{
+	unsigned int seed = job->seed, me = job->seed % WRITERS;
+	uint32_t *round = calloc(SHARED_PIECES, sizeof(*round));
+	int fd = file_open("shared", O_RDWR);
+	char *map = mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char want[PIECE], have[PIECE];
+
+	if (fd < 0 || map == MAP_FAILED)
+		return 2;
+	while (now() < stop_at) {
+		uint32_t i = rand_r(&seed) % SHARED_PIECES;
+		uint64_t off = (uint64_t)(i * WRITERS + me) * PIECE;
+
+		if (round[i])
+			pattern_fill(want, PIECE, off & ~7ULL, round[i] * 2 + me);
+		else
+			memset(want, 0, PIECE);
+		if (rand_r(&seed) & 1)
+			memcpy(have, map + off, PIECE);
+		else if (pread(fd, have, PIECE, off) != PIECE)
+			return 3;
+		if (memcmp(want, have, PIECE)) {
+			fprintf(stderr, "shared: piece %u of %u, round %u is wrong\n", i, me, round[i]);
+			return 1;
+		}
+		round[i]++;
+		pattern_fill(want, PIECE, off & ~7ULL, round[i] * 2 + me);
+		if (rand_r(&seed) & 1)
+			memcpy(map + off, want, PIECE);
+		else if (pwrite(fd, want, PIECE, off) != PIECE)
+			return 4;
+		++*job->steps;
+	}
+	return 0;
+}
+
+/* reads a model that does not fit beside what is written */
+static int run_model(struct job *job)
+{
+	int fd = file_open("model", O_RDONLY);
+	unsigned int seed = job->seed;
+	int ret = 0;
+
+	while (!ret && now() < stop_at) {
+		uint64_t off = rand_r(&seed) % 16 * CHUNK + rand_r(&seed) % CHUNK;
+
+		ret = check_read(fd, off, rand_r(&seed) % (CHUNK / 2), 7);
+		++*job->steps;
+	}
+	return ret;
+}
+
+/* the machine takes what it can, and somebody holds pages */
+static int run_machine(struct job *job)
+{
+	int fd = file_open("shared", O_RDONLY), pipes[2];
+	char *map = mmap(NULL, 4 * MIB, PROT_READ, MAP_SHARED, fd, 0);
+	unsigned int seed = job->seed;
+	char buf[4 * PAGE];
+
+	if (fd < 0 || map == MAP_FAILED || pipe(pipes))
+		return 2;
+	while (now() < stop_at) {
+		struct iovec iov = { map + rand_r(&seed) % 1000 * PAGE, 2 * PAGE };
+		ssize_t n;
+
+		write_file("/proc/sys/vm/drop_caches", "1");
+		n = vmsplice(pipes[1], &iov, 1, 0);
+		usleep(20000);
+		if (n > 0 && read(pipes[0], buf, n) != n)
+			return 3;
+		if (!(++*job->steps % 8))
+			write_file("/proc/sys/vm/compact_memory", "1");
+	}
+	return 0;
+}
+
+TEST_F_TIMEOUT(native_data, random, 300)
+{
+	struct job jobs[] = {
+		{ .run = run_fsx, .seed = 1 }, { .run = run_fsx, .seed = 2 },
+		{ .run = run_fsx, .seed = 3 }, { .run = run_shared, .seed = 4 },
+		{ .run = run_shared, .seed = 5 }, { .run = run_model, .seed = 6 },
+		{ .run = run_machine, .seed = 7 },
+	};
+	unsigned long *steps = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const char *env = getenv("ITME_SEED");
+	int fd;
+
+	/* the first as given, or by the clock: it is told when something is wrong */
+	unsigned int seed = env ? (unsigned int)atoi(env) : (unsigned int)time(NULL);
+
+	MOUNT(have_cxl_node() ? TIERS : "dram=48M");
+	fd = import_open("model", 17 * CHUNK, 7, 0);
+	ASSERT_LE(0, fd);
+	close(fd);
+	fd = create("shared");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(fd, 4 * MIB));
+	close(fd);
+	stop_at = now() + FSX_SECONDS * (getenv("ITME_SOAK") ? 30 : 1);
+	for (unsigned int i = 0; i < ARRAY_LEN(jobs); i++) {
+		jobs[i].seed += seed / 2 * 8;
+		jobs[i].steps = steps + i * 8;
+		jobs[i].pid = fork();
+		if (!jobs[i].pid)
+			_exit(jobs[i].run(&jobs[i]));
+	}
+	for (unsigned int i = 0; i < ARRAY_LEN(jobs); i++) {
+		int status = reap(jobs[i].pid, stop_at - now() + 60);
+
+		EXPECT_EQ(0, status)
+			TH_LOG("job %u, seed %u, after %lu steps", i, seed, *jobs[i].steps);
+		EXPECT_LT(0, *jobs[i].steps);
+		TH_LOG("job %u: %lu steps", i, *jobs[i].steps);
+	}
+	EXPECT_EQ(0, file_unlink("model"));
+	munmap(steps, PAGE);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+// Does a plan fit what is touched? Pure: counters in, a verdict out.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace itmed
+{
+
+enum class Verdict {
+	fits,	  ///< or it is too early to tell
+	wrong,	  ///< the order is another one
+	partial,  ///< some stages are never used
+	outgrown, ///< what a reduced plan left out is used after all
+	unused,	  ///< it was read once, and then left alone
+};
+
+/// What the kernel has counted, of the plan and of its files. All but the time and the bytes in
+/// memory only grow, but for a plan that is set anew.
+struct Sample {
+	std::uint64_t now = 0;	     ///< ns
+	std::uint64_t jumps = 0;     ///< of the plan
+	std::uint64_t passes = 0;    ///< of the plan
+	std::uint64_t fills = 0;     ///< chunks that were read
+	std::uint64_t demanded = 0;  ///< of these, those that somebody waited for
+	std::uint64_t used = 0;	     ///< bytes that were read ahead and then used
+	std::uint64_t planned = 0;   ///< bytes of the plan
+	std::uint64_t in_memory = 0; ///< bytes of its files
+};
+
+struct JudgeLimits {
+	std::uint64_t unused = 60'000'000'000; ///< ns
+	unsigned int wrong = 3;		       ///< looks in a row
+};
+
+class Judge
+{
+public:
+	/// A plan with so many stages is followed from now on.
+	void begin(std::size_t stages, bool reduced);
+
+	/// Somebody has entered a stage.
+	void entered(std::uint32_t stage);
+
+	Verdict look(const Sample &sample, const JudgeLimits &limits);
+
+	/// Nothing more is to be known of single stages.
+	bool settled() const;
+
+	/// Stages that nobody has entered, though others were entered again and again.
+	std::vector<bool> never_entered() const;
+
+private:
+	/// Looks between which less is read tell nothing of the order.
+	static constexpr std::uint64_t fills_min = 16;
+	/// Entries of a stage after which one that has none is not used.
+	static constexpr std::uint32_t entries_min = 3;
+
+	std::vector<std::uint32_t> entries_;
+	std::uint32_t most_ = 0;
+	bool entered_ = false; ///< since the last look
+	bool reduced_ = false;
+	bool first_ = true;
+	Sample last_;
+	std::uint64_t touched_ = 0; ///< when something was seen last
+	unsigned int bad_ = 0;
+};
+
+} // namespace itmed
