@@ -33,7 +33,7 @@ struct page;
  * A chunk that needs all of its units and finds one less stays in memory. So that much of
  * the areas, in all, may never be used. In pages.
  */
-#define ITME_AREAS_SLACK	(ITME_CHUNK_MAX_PAGES - ITME_UNIT_PAGES)
+#define ITME_AREAS_SLACK	((long)(ITME_CHUNK_MAX_PAGES - ITME_UNIT_PAGES))
 
 /**
  * struct itme_extent - pages of an area that lie side by side on its device
