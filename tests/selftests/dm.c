@@ -26,6 +26,8 @@ struct table {
 };
 
 static char loop_dev[64], dev[64];
+/* held, as there may be a table that does not name it */
+static int loop_fd = -1;
 static uint64_t sectors;
 
 static const char *dm_dir(void)
@@ -168,7 +170,7 @@ const char *dm_device(unsigned int mib)
 {
 	char image[512];
 	struct table t = {};
-	int fd, loop;
+	int fd;
 
 	if (access("/dev/loop-control", F_OK) ||
 	    access("/dev/mapper/control", F_OK))
@@ -179,15 +181,14 @@ const char *dm_device(unsigned int mib)
 		return "cannot make the image";
 	close(fd);
 	sectors = mib * MIB / SECTOR;
-	loop = make_loop(image);
-	if (loop < 0)
+	loop_fd = make_loop(image);
+	if (loop_fd < 0)
 		return "no loop device";
 	add_target(&t, "linear", 0, sectors);
 	if (dm_simple(DM_DEV_CREATE, 0))
 		return "no device-mapper";
 	if (dm_request(DM_TABLE_LOAD, &t, 0) || dm_resume())
 		return "no table of the drive";
-	close(loop);
 	snprintf(dev, sizeof(dev), "/dev/dm-%u", minor(t.head.dev));
 	return NULL;
 }
@@ -225,6 +226,9 @@ void dm_teardown(void)
 			umount2(dm_dir(), MNT_DETACH);
 		POLL(!dm_simple(DM_DEV_REMOVE, 0), 5);
 	}
+	if (loop_fd >= 0)
+		close(loop_fd);
+	loop_fd = -1;
 	unlink(image);
 }
 
