@@ -57,6 +57,9 @@ bool itme_pages_none(struct itme_inode *ino, u32 idx);
 void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 int itme_page_zero(struct itme_inode *ino, loff_t from, loff_t to);
 
+/* cut.c */
+void itme_page_cut(struct itme_inode *ino, struct folio *src, pgoff_t first, pgoff_t end);
+
 /* range.c */
 int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 void itme_pages_zero(struct itme_inode *ino, pgoff_t first, pgoff_t end);

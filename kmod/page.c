@@ -11,7 +11,6 @@
  * New pages are made by the task that needs them, not by a worker: there is nothing to
  * read. They are charged to the root memory cgroup all the same, as in fill.c.
  */
-#include <linux/highmem.h>
 #include <linux/init_task.h>
 #include <linux/memcontrol.h>
 #include <linux/pagevec.h>
@@ -27,8 +26,6 @@
 
 /* A new page gives up when nothing could leave for it for so long. */
 #define MAKE_PATIENCE	(5 * HZ)
-/* Folios of what is left of one that was cut: two runs of pages, each size once. */
-#define CUT_FOLIOS	(2 * (ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT))
 /* Once the old folio is gone, its copy has to come in: a few words of memory. */
 #define GFP_MUST	(GFP_KERNEL | __GFP_NOFAIL)
 
@@ -446,62 +443,6 @@ bool itme_pages_drop(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 	return gone;
 }
 
-/* Folios for pages [first, end), and their content. Return: how many, or 0 */
-static int copy_pages(struct folio *src, pgoff_t first, pgoff_t end, struct folio **dst, int nr)
-{
-	int tier = itme_tier_of(folio_nid(src));
-
-	while (first < end) {
-		unsigned int order = min_t(unsigned int, ilog2(end - first),
-					   first ? __ffs(first) : BITS_PER_LONG);
-		struct folio *folio = itme_tier_alloc(tier, order, false);
-
-		if (!folio)
-			return -ENOMEM;
-		/* For now; it gets it again when it is added. */
-		folio->index = first;
-		dst[nr++] = folio;
-		for (long i = 0; i < 1L << order; i++, first++)
-			if (copy_mc_highpage(folio_page(folio, i),
-					     folio_page(src, first - src->index)))
-				return -EHWPOISON;
-	}
-	return nr;
-}
-
-/*
- * Pages [first, end) of a folio cease, others of it stay. The kernel's own way to split a
- * folio is not for modules, so what stays is copied, if that can be had at once and
- * nobody uses the folio. Else the pages stay, as zeroes.
- */
-static void cut_folio(struct itme_inode *ino, struct folio *src, pgoff_t first, pgoff_t end)
-{
-	struct folio *dst[CUT_FOLIOS] = {};
-	long keep = folio_nr_pages(src) - (end - first);
-	int tier = itme_tier_of(folio_nid(src));
-	int nr;
-
-	if (folio_mapped(src))
-		unmap_mapping_pages(ino->vfs.i_mapping, src->index, folio_nr_pages(src), false);
-	folio_mark_dirty(src);
-	folio_zero_range(src, (first - src->index) << PAGE_SHIFT, (end - first) << PAGE_SHIFT);
-	if (!itme_folio_unused(src) || !itme_tier_charge(tier, keep))
-		return;
-	nr = copy_pages(src, src->index, first, dst, 0);
-	if (nr >= 0)
-		nr = copy_pages(src, end, folio_next_index(src), dst, nr);
-	if (nr > 0)
-		itme_page_remove(ino, src);
-	else
-		itme_tier_uncharge(tier, keep);
-	for (int i = 0; i < CUT_FOLIOS && dst[i]; i++) {
-		if (nr > 0)
-			itme_page_put_back(ino, dst[i], dst[i]->index, true);
-		else
-			folio_put(dst[i]);
-	}
-}
-
 static void remove_in_cache(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 {
 	struct address_space *mapping = ino->vfs.i_mapping;
@@ -522,7 +463,7 @@ static void remove_in_cache(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		if (folio->index >= first && index <= end)
 			itme_page_remove(ino, folio);
 		else
-			cut_folio(ino, folio, max(folio->index, first), min(index, end));
+			itme_page_cut(ino, folio, max(folio->index, first), min(index, end));
 		folio_unlock(folio);
 		folio_put(folio);
 		cond_resched();

@@ -126,8 +126,10 @@ ctl run --shm 8M -- sh -c 'head -c 20M /dev/zero >/dev/shm/f; stat -f -c "%t %b"
 is "run --shm: a limit" "$out" "49544d45 2048"$'\n'$((8 * mib))
 # The descriptors that the command has are of files: none leads out of its mount namespace. And nobody gets at its /dev/shm
 # by the mount.
+# shellcheck disable=SC2016 # the shell's own, in there
 ctl run --shm 8M -- sh -c 'for fd in /proc/self/fd/*; do test ! -d "$fd" || readlink "$fd"; done'
 is "run --shm: no directory is inherited" "$(grep -v '^/proc' <<<"$out")" ""
+# shellcheck disable=SC2016
 ctl run --shm 8M -- sh -c 'cd "$1" && stat -c %a .shm-* && setpriv --reuid 65534 --regid 65534 --clear-groups ls .shm-*/ 2>&1 | grep -c denied' \
 	- "$dir/mnt"
 is "run --shm: closed to others" "$out" 700$'\n'1
