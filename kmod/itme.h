@@ -80,8 +80,6 @@
  */
 #define ITME_MAX_BYTES		((loff_t)rounddown(U32_MAX - 1, ITME_SEG_CHUNKS) << \
 				 ITME_CHUNK_MAX_SHIFT)
-/* Tiers that are memory; ITME_TIER_NVME is not. */
-#define ITME_MEM_TIERS		2
 /* Below this the ring cannot stream. */
 #define ITME_MIN_BUDGET		(4 * ITME_CHUNK_MAX_PAGES)
 /* WILLNEEDs and their like that wait for their turn; further ones come to nothing. */

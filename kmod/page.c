@@ -130,11 +130,10 @@ static int charge(struct make *m, long pages, bool patient)
 	int err = 0;
 
 	while (!itme_tier_charge(m->tier, pages)) {
-		if (fatal_signal_pending(current)) {
-			err = -EINTR;
+		err = itme_writeout_room(fs, m->tier);
+		if (err < 0)
 			break;
-		}
-		if (itme_evict(fs, m->tier, true)) {
+		if (err) {
 			since = jiffies;
 			continue;
 		}
@@ -142,7 +141,10 @@ static int charge(struct make *m, long pages, bool patient)
 			use_tier(m, other_tier(m));
 			break;
 		}
-		if (itme_evict(fs, other_tier(m), true)) {
+		err = itme_writeout_room(fs, other_tier(m));
+		if (err < 0)
+			break;
+		if (err) {
 			since = jiffies;
 			continue;
 		}
@@ -158,7 +160,7 @@ static int charge(struct make *m, long pages, bool patient)
 	}
 	if (starving)
 		atomic_dec(&fs->starving);
-	return err;
+	return min(err, 0);
 }
 
 static struct folio *get_memory(struct make *m, unsigned int order, bool patient)
@@ -182,10 +184,11 @@ static struct folio *get_memory(struct make *m, unsigned int order, bool patient
 		itme_tier_uncharge(m->tier, pages);
 		if (!patient || time_after(jiffies, giveup))
 			return ERR_PTR(-ENOSPC);
-		if (fatal_signal_pending(current))
-			return ERR_PTR(-EINTR);
 		/* The nodes have less than the budget says: what is ours leaves for it. */
-		if (itme_evict(fs, m->tier, true))
+		err = itme_writeout_room(fs, m->tier);
+		if (err < 0)
+			return ERR_PTR(err);
+		if (err)
 			continue;
 		use_tier(m, other_tier(m));
 		wait_event_killable_timeout(fs->pages_wait, READ_ONCE(fs->stopping), HZ / 50);

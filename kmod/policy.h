@@ -22,6 +22,9 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
+/* Tiers that are memory; ITME_TIER_NVME is not. */
+#define ITME_MEM_TIERS		2
+
 /**
  * enum itme_state - of a chunk
  * @ITME_ABSENT: not in memory

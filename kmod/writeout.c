@@ -3,7 +3,7 @@
  * DOC: room is made before it is needed, and reads go before writes
  *
  * A fault that finds no room must wait for what leaves; if that has been written, it
- * must wait for the write. So as soon as somebody writes and there is little room in
+ * must wait for the write, which a worker does. So as soon as somebody writes and there is little room in
  * the last tier of memory, writers let the policy's victims leave, a few at a time.
  *
  * Somebody waits for most reads, for few writes: while there are reads under way, writes
@@ -82,6 +82,38 @@ void itme_writeout_kick(struct itme_fs *fs)
 		queue_work(fs->writeout.wq, &fs->writeout.writer[i].work);
 }
 
+static void make_room(struct work_struct *work)
+{
+	struct itme_roomer *r = container_of(work, struct itme_roomer, work);
+
+	WRITE_ONCE(r->gone, itme_evict(r->fs, r->tier, true));
+	/* Who sees the round sees what came of it; pairs with itme_writeout_room(). */
+	smp_store_release(&r->rounds, r->rounds + 1);
+	wake_up_all(&r->fs->pages_wait);
+}
+
+/**
+ * itme_writeout_room - have the policy's victim leave a tier, and wait for it
+ * @fs: file system
+ * @tier: memory tier
+ *
+ * A worker does it, as the victim may have to be written to a drive that does not answer:
+ * the task can be killed meanwhile, and holds none of its locks over the I/O.
+ *
+ * Return: 1: something has left; 0: nothing may; -EINTR when the task is being killed
+ */
+int itme_writeout_room(struct itme_fs *fs, int tier)
+{
+	struct itme_roomer *r = &fs->writeout.roomer[tier];
+	u32 round = READ_ONCE(r->rounds);
+
+	queue_work(fs->writeout.wq, &r->work);
+	/* Pairs with make_room(). */
+	if (wait_event_killable(fs->pages_wait, smp_load_acquire(&r->rounds) != round))
+		return -EINTR;
+	return READ_ONCE(r->gone) > 0;
+}
+
 /**
  * itme_writeout_begin - before a part of a chunk is written
  * @fs: file system
@@ -114,7 +146,13 @@ int itme_writeout_start(struct itme_fs *fs)
 		w->writer[i].fs = fs;
 		INIT_WORK(&w->writer[i].work, write_out);
 	}
-	w->wq = alloc_workqueue("itme_writeout", WQ_UNBOUND | WQ_MEM_RECLAIM, ITME_WRITERS);
+	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
+		w->roomer[tier].fs = fs;
+		w->roomer[tier].tier = tier;
+		INIT_WORK(&w->roomer[tier].work, make_room);
+	}
+	w->wq = alloc_workqueue("itme_writeout", WQ_UNBOUND | WQ_MEM_RECLAIM,
+				ITME_WRITERS + ITME_MEM_TIERS);
 	return w->wq ? 0 : -ENOMEM;
 }
 
