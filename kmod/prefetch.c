@@ -252,7 +252,8 @@ static void count(struct prefetch *p, struct itme_prefetch_result *result)
 		u32 idx = chunk_at(p, pos);
 		u64 bytes = itme_chunk_bytes(p->ino, idx);
 
-		if (READ_ONCE(itme_chunk_at(p->ino, idx)->state) != ITME_ABSENT && itme_whole(p->ino, idx))
+		if (READ_ONCE(itme_chunk_at(p->ino, idx)->state) != ITME_ABSENT &&
+		    itme_whole(p->ino, idx))
 			result->bytes += bytes;
 		else
 			result->missing += bytes;

@@ -31,7 +31,7 @@ enum {
 			 BIT(OPT_UID) | BIT(OPT_GID))
 
 /* Far more than any machine has memory for, and 512 bytes each do not overflow. */
-#define NR_INODES_MAX	(1L << 40)
+#define NR_INODES_MAX	((long)BIT_ULL(40))
 
 static const char * const tier_name[] = { "dram", "cxl" };
 
@@ -271,8 +271,8 @@ static struct itme_fs *alloc_fs(void)
 	fs->heat_wq = alloc_workqueue("itme_heat", WQ_UNBOUND, 0);
 	fs->plan_wq = alloc_workqueue("itme_plan", WQ_UNBOUND | WQ_HIGHPRI, 0);
 	fs->done_wq = alloc_workqueue("itme_done", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
-	if (!fs->demand_wq || !fs->prefetch_wq || !fs->hint_wq ||
-	    !fs->heat_wq || !fs->plan_wq || !fs->done_wq || itme_learn_start(fs) || itme_writeout_start(fs)) {
+	if (!fs->demand_wq || !fs->prefetch_wq || !fs->hint_wq || !fs->heat_wq ||
+	    !fs->plan_wq || !fs->done_wq || itme_learn_start(fs) || itme_writeout_start(fs)) {
 		free_fs(fs);
 		return NULL;
 	}

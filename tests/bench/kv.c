@@ -49,7 +49,9 @@ static struct traffic traffic(void)
 			die("%s", path);
 		fclose(f);
 	}
-	return (struct traffic){ sectors_read * 512, sectors_written * 512, now_ns(CLOCK_MONOTONIC) };
+	return (struct traffic){
+		sectors_read * 512, sectors_written * 512, now_ns(CLOCK_MONOTONIC),
+	};
 }
 
 static void print_part(const char *part, uint64_t pass, uint64_t bytes, struct traffic since)
@@ -219,7 +221,8 @@ int job_kv(int argc, char **argv)
 		return 2;
 	opt.name = argv[optind];
 	opt.size = size_arg(argv[optind + 2]);
-	if (!opt.piece || opt.piece % 64 || opt.size % opt.piece || opt.size / opt.piece < opt.every)
+	if (!opt.piece || opt.piece % 64 || opt.size % opt.piece ||
+	    opt.size / opt.piece < opt.every)
 		return 2;
 	map = make_file(argv[optind + 1], opt.size);
 	since = traffic();

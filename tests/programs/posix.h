@@ -53,7 +53,8 @@ bool exists(const char *path);
 void as_nobody(void (*run)(void));
 /* Runs it in a child; its status as of waitpid(2). */
 int in_child(void (*run)(void));
-void tick(void);				/* until the clock of the file system has moved on */
+/* until the clock of the file system has moved on */
+void tick(void);
 bool later(struct timespec a, struct timespec b);
 
 #endif

@@ -43,7 +43,8 @@ static void owners(void)
 	WANT(!mkdir("d", 0755) && !chown("d", 0, 42) && !chmod("d", 02777));
 	touch("d/f");
 	WANT(stat_of("d/f").st_gid == 42);
-	WANT(!mkdir("d/s", 0755) && stat_of("d/s").st_gid == 42 && stat_of("d/s").st_mode & S_ISGID);
+	WANT(!mkdir("d/s", 0755) && stat_of("d/s").st_gid == 42);
+	WANT(stat_of("d/s").st_mode & S_ISGID);
 }
 
 static void nobody_owns(void)
@@ -139,7 +140,8 @@ static void times_of_dirs(void)
 		a = stat_of("d"); \
 		tick(); \
 		WANT(what); \
-		WANT(later(stat_of("d").st_mtim, a.st_mtim) && later(stat_of("d").st_ctim, a.st_ctim)); \
+		WANT(later(stat_of("d").st_mtim, a.st_mtim)); \
+		WANT(later(stat_of("d").st_ctim, a.st_ctim)); \
 	} while (0)
 	CHANGES((close(make("d/f", 0)), true));
 	CHANGES(!link("d/f", "d/g"));
@@ -183,7 +185,8 @@ static void locked_child(void)
 	int fd = open("f", O_RDWR);
 
 	WANT(fcntl(fd, F_SETLK, &lock) == -1 && (errno == EAGAIN || errno == EACCES));
-	WANT(!fcntl(fd, F_GETLK, &lock) && lock.l_type == F_WRLCK && lock.l_start == 0 && lock.l_len == 10);
+	WANT(!fcntl(fd, F_GETLK, &lock) && lock.l_type == F_WRLCK);
+	WANT(lock.l_start == 0 && lock.l_len == 10);
 	lock = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 10, .l_len = 0 };
 	WANT(!fcntl(fd, F_SETLK, &lock));
 	FAILS(flock(fd, LOCK_EX | LOCK_NB), EWOULDBLOCK);
@@ -227,7 +230,8 @@ static void limits(void)
 	int fd = make("f", 0);
 
 	memset(buf, 'b', sizeof(buf));
-	WANT(!statvfs(".", &fs) && fs.f_bsize > 0 && fs.f_blocks >= fs.f_bfree && fs.f_namemax == 255);
+	WANT(!statvfs(".", &fs) && fs.f_bsize > 0 && fs.f_namemax == 255);
+	WANT(fs.f_blocks >= fs.f_bfree);
 	WANT(fs.f_bfree >= fs.f_bavail && fs.f_bavail > 0);
 	WANT(write(fd, buf, sizeof(buf)) == sizeof(buf) && !statvfs(".", &after));
 	WANT((fs.f_bfree - after.f_bfree) * fs.f_frsize >= sizeof(buf));

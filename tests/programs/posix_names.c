@@ -63,8 +63,8 @@ static void names_long(void)
 	name[NAME_MAX] = 0;
 	touch(name);
 	WANT(!rename(name, "g") && exists("g") && !exists(name));
-	touch("\001\377 \n");
-	WANT(exists("\001\377 \n") && !unlink("\001\377 \n"));
+	touch("\001 \377\n");
+	WANT(exists("\001 \377\n") && !unlink("\001 \377\n"));
 }
 
 static void mkdir_rmdir(void)
@@ -184,7 +184,8 @@ static void rename_dirs(void)
 	WANT(!rename("b/s", "s") && stat_of("s/..").st_ino == stat_of(".").st_ino);
 	WANT(rename("s", ".") == -1 && (errno == EBUSY || errno == EINVAL || errno == EEXIST ||
 					errno == ENOTEMPTY));
-	WANT(!rename("s", "c/s") && exists("c/s") && stat_of("c/s/..").st_ino == stat_of("c").st_ino);
+	WANT(!rename("s", "c/s") && exists("c/s"));
+	WANT(stat_of("c/s/..").st_ino == stat_of("c").st_ino);
 	FAILS(rename("f", "f/x"), ENOTDIR);
 }
 

@@ -792,7 +792,8 @@ static int run_shared(struct job *job)
 		else if (pread(fd, have, PIECE, off) != PIECE)
 			return 3;
 		if (memcmp(want, have, PIECE)) {
-			fprintf(stderr, "shared: piece %u of %u, round %u is wrong\n", i, me, round[i]);
+			fprintf(stderr, "shared: piece %u of %u, round %u is wrong\n", i, me,
+				round[i]);
 			return 1;
 		}
 		round[i]++;

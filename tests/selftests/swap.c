@@ -444,6 +444,53 @@ TEST_F(swap, remove_is_interrupted)
 		EXPECT_EQ(0, gone[i] ? 0 : check_read(fd, i * CHUNK, CHUNK, 1));
 }
 
+static int fault_all(void *arg)
+{
+	volatile char *p = arg;
+
+	for (uint64_t off = 0; off < SIZE; off += PAGE)
+		p[off] = 1;
+	return 0;
+}
+
+static int write_all(void *arg)
+{
+	return put(*(int *)arg, 0, SIZE, 1) ? 1 : 0;
+}
+
+/* who waits for a write that does not end can be killed, and holds up nobody else */
+TEST_F(swap, killed_while_the_drive_hangs)
+{
+	pid_t by_fault, by_write;
+	int fd, other;
+	char *p;
+
+	MOUNT("dram=16M");
+	ADD_DM(64, -1, 0, &self->id);
+	fd = create("f");
+	ASSERT_LE(0, fd);
+	other = create("g");
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, ftruncate(fd, SIZE));
+	p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	ASSERT_EQ(0, dm_suspend());
+	by_fault = spawn(fault_all, p);
+	by_write = spawn(write_all, &other);
+	EXPECT_TRUE(POLL(tier_used(DRAM) > 15 * MIB, 20));
+	usleep(300000);
+	EXPECT_EQ(0, waitpid(by_fault, NULL, WNOHANG));
+	EXPECT_EQ(0, waitpid(by_write, NULL, WNOHANG));
+	kill(by_fault, SIGKILL);
+	kill(by_write, SIGKILL);
+	EXPECT_EQ(SIGKILL, reap(by_fault, 20));
+	EXPECT_EQ(SIGKILL, reap(by_write, 20));
+	ASSERT_EQ(0, dm_resume());
+	ASSERT_EQ(0, put(other, 0, SIZE, 2));
+	EXPECT_EQ(0, check_read(other, 0, SIZE, 2));
+	munmap(p, SIZE);
+}
+
 TEST_F(swap, write_error_goes_elsewhere)
 {
 	struct itme_swap s;

@@ -103,9 +103,10 @@ static int attach(const char *options)
 	if (!POLL(!find("/sys/block/nvme*n*/device/subsysnqn", path, sizeof(path)), 20))
 		return -ENODEV;
 	snprintf(dev, sizeof(dev), "/dev/%.*s", (int)strcspn(path + 11, "/"), path + 11);
-	if (!POLL((fd = open(dev, O_RDWR | O_CLOEXEC)) >= 0, 20))
+	if (!POLL(!access(dev, F_OK), 20))
 		return -errno;
-	return fd;
+	fd = open(dev, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 FIXTURE_SETUP(swap_tcp)
