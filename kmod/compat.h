@@ -17,4 +17,15 @@
  */
 #define itme_kill_tree	kill_litter_super
 
+/*
+ * Before 6.12.114, who unmaps a huge page does not tell the folio that it was written to
+ * through that mapping; what is written would be lost. So no folio of a written file may
+ * be so large that it is mapped by one.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 114)
+#define ITME_WRITTEN_ORDER	(PMD_SHIFT - PAGE_SHIFT - 1)
+#else
+#define ITME_WRITTEN_ORDER	(PMD_SHIFT - PAGE_SHIFT)
+#endif
+
 #endif /* ITME_COMPAT_H */

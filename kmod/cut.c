@@ -57,7 +57,9 @@ void itme_page_cut(struct itme_inode *ino, struct folio *src, pgoff_t first, pgo
 	if (folio_mapped(src))
 		unmap_mapping_pages(ino->vfs.i_mapping, src->index, folio_nr_pages(src), false);
 	folio_mark_dirty(src);
-	folio_zero_range(src, (first - src->index) << PAGE_SHIFT, (end - first) << PAGE_SHIFT);
+	for (pgoff_t index = first; index < end; index++)
+		if (!itme_page_poisoned(src, index))
+			clear_highpage(folio_file_page(src, index));
 	if (!itme_folio_unused(src) || !itme_tier_charge(tier, keep))
 		return;
 	nr = copy_pages(src, src->index, first, dst, 0);

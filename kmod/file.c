@@ -107,10 +107,15 @@ static vm_fault_t map_locked(struct vm_fault *vmf, struct itme_inode *ino, struc
 /* Locked; a hole of a native file is made. -EAGAIN: it will be there later. */
 static int fault_page(struct itme_inode *ino, pgoff_t index, struct folio **folio)
 {
-	struct itme_want want = { .order = ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT };
+	struct itme_want want = { .order = itme_max_order(ino) };
+	int err;
 
-	if (ino->native)
-		return itme_page_lock(ino, index, &want, folio);
+	if (ino->native) {
+		err = itme_page_lock(ino, index, &want, folio);
+		if (want.made == 1)
+			itme_lru_drain();
+		return err;
+	}
 	*folio = itme_folio_lock(ino, index);
 	if (*folio)
 		return 0;

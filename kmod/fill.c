@@ -210,7 +210,8 @@ static int charge(struct fill *fill, bool whole)
 	/* Who waits goes first. */
 	if (!fill->demand && atomic_read(&fs->starving))
 		return -EAGAIN;
-	if (whole && pages == itme_chunk_pages(fill->ino, fill->idx)) {
+	if (whole && pages == itme_chunk_pages(fill->ino, fill->idx) &&
+	    pages <= 1L << itme_max_order(fill->ino)) {
 		spare = &fill->spare;
 		spare->pages = pages;
 	}
@@ -291,8 +292,7 @@ static bool wait_memory(struct fill *fill, unsigned long giveup)
 static struct folio *alloc_folio(struct fill *fill, pgoff_t index, pgoff_t end, bool may_wait)
 {
 	unsigned long giveup = jiffies + DEMAND_PATIENCE;
-	unsigned int max = min_t(unsigned int, ilog2(end - index),
-				 ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT);
+	unsigned int max = min_t(unsigned int, ilog2(end - index), itme_max_order(fill->ino));
 
 	if (index)
 		max = min_t(unsigned int, max, __ffs(index));
@@ -399,11 +399,12 @@ static struct folio *get_missing(struct fill *fill, pgoff_t index, pgoff_t end, 
 
 /*
  * Single pages wait on a CPU's queue for the LRU, and look held by somebody
- * meanwhile. Releasing a batch drains the queue of this CPU, on which they most
- * likely have been added just now.
+ * meanwhile. Releasing a batch, whatever is in it, drains the queue of this CPU, on
+ * which they most likely have been added just now.
  */
-static void drain_lru(struct folio *folio)
+void itme_lru_drain(void)
 {
+	struct folio *folio = page_folio(ZERO_PAGE(0));
 	struct folio_batch batch;
 
 	folio_batch_init(&batch);
@@ -644,7 +645,7 @@ static void fill_step(struct fill *fill)
 	}
 	/* What has been gathered is read first; an error comes again after it. */
 	if (single)
-		drain_lru(page_folio(fill->bvec[0].bv_page));
+		itme_lru_drain();
 	if (nr)
 		start_read(fill, first, index, nr);
 	else

@@ -167,7 +167,10 @@ int itme_bring_in(struct itme_inode *ino, u32 idx, int tier)
 	bool whole = itme_whole(ino, idx);
 	int err;
 
-	if (!whole && itme_chunk_begin_fill(ino, idx, true, true) &&
+	/* It is not asked why the last fill failed, when there is nothing to read. */
+	if (whole)
+		return itme_chunk_wait(ino, idx);
+	if (itme_chunk_begin_fill(ino, idx, true, true) &&
 	    !itme_fill(ino, idx, true, tier))
 		return -ENOMEM;
 	err = itme_chunk_wait(ino, idx);

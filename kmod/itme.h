@@ -316,6 +316,14 @@ static inline u32 itme_chunk_idx(const struct itme_inode *ino, const struct itme
 	return likely(ino->chunks) ? c - ino->chunks : itme_chunk_number(c);
 }
 
+/* Of the largest folio that it may have. */
+static inline unsigned int itme_max_order(const struct itme_inode *ino)
+{
+	unsigned int order = ino->chunk_shift - PAGE_SHIFT;
+
+	return ino->native ? min_t(unsigned int, order, ITME_WRITTEN_ORDER) : order;
+}
+
 static inline u32 itme_chunk_of(const struct itme_inode *ino, pgoff_t index)
 {
 	return index >> (ino->chunk_shift - PAGE_SHIFT);
@@ -501,6 +509,7 @@ void itme_fills_done(struct itme_fs *fs);
 void itme_fills_done_work(struct work_struct *work);
 void itme_fills_hasten(struct itme_fs *fs);
 bool itme_fill(struct itme_inode *ino, u32 idx, bool demand, int tier);
+void itme_lru_drain(void);
 void itme_prefetch(struct itme_inode *ino, struct itme_range range);
 
 /* recycle.c */

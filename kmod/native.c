@@ -144,6 +144,18 @@ static long native_fallocate(struct file *file, int mode, loff_t from, loff_t le
 	return err;
 }
 
+/* Will a write up to page @end go to memory that has gone bad? */
+static bool bad_within(struct folio *folio, pgoff_t index, pgoff_t end)
+{
+	bool bad = false;
+
+	if (!itme_folio_poisoned(folio))
+		return false;
+	for (end = min(end, folio_next_index(folio)); !bad && index < end; index++)
+		bad = itme_page_poisoned(folio, index);
+	return bad;
+}
+
 /*
  * The page of a write, locked; not mapped over its old content if that has gone bad.
  * @fsdata: whether it is new
@@ -171,7 +183,7 @@ int itme_write_begin(struct file *file, struct address_space *mapping, loff_t po
 		}
 		if (err)
 			return err;
-		if (itme_page_poisoned(*folio, index)) {
+		if (bad_within(*folio, index, DIV_ROUND_UP(pos + len, PAGE_SIZE))) {
 			folio_unlock(*folio);
 			folio_put(*folio);
 			return -EIO;
@@ -221,6 +233,8 @@ static ssize_t native_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		ret = zero_beyond(ino, iocb->ki_pos);
 	if (!ret)
 		ret = generic_perform_write(iocb, from);
+	/* Small writes make single pages. */
+	itme_lru_drain();
 out:
 	inode_unlock(inode);
 	return ret;

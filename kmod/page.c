@@ -130,7 +130,7 @@ static int charge(struct make *m, long pages, bool patient)
 	int err = 0;
 
 	while (!itme_tier_charge(m->tier, pages)) {
-		err = itme_writeout_room(fs, m->tier);
+		err = itme_writeout_room(fs, m->tier, pages);
 		if (err < 0)
 			break;
 		if (err) {
@@ -141,7 +141,7 @@ static int charge(struct make *m, long pages, bool patient)
 			use_tier(m, other_tier(m));
 			break;
 		}
-		err = itme_writeout_room(fs, other_tier(m));
+		err = itme_writeout_room(fs, other_tier(m), pages);
 		if (err < 0)
 			break;
 		if (err) {
@@ -176,7 +176,7 @@ static struct folio *get_memory(struct make *m, unsigned int order, bool patient
 		if (err)
 			return ERR_PTR(err);
 		folio = itme_tier_alloc_zeroed(m->tier, order, false);
-		if (!folio && (patient || order == ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT))
+		if (!folio && (patient || order == itme_max_order(m->ino)))
 			folio = itme_tier_alloc_zeroed(m->tier, order, true);
 		if (folio)
 			return folio;
@@ -185,7 +185,7 @@ static struct folio *get_memory(struct make *m, unsigned int order, bool patient
 		if (!patient || time_after(jiffies, giveup))
 			return ERR_PTR(-ENOSPC);
 		/* The nodes have less than the budget says: what is ours leaves for it. */
-		err = itme_writeout_room(fs, m->tier);
+		err = itme_writeout_room(fs, m->tier, LONG_MAX);
 		if (err < 0)
 			return ERR_PTR(err);
 		if (err)
@@ -248,7 +248,7 @@ static struct folio *make_around(struct make *m, pgoff_t index, pgoff_t limit,
 	struct itme_inode *ino = m->ino;
 	struct folio *folio;
 
-	for (unsigned int order = min_t(unsigned int, want->order, ino->chunk_shift - PAGE_SHIFT);
+	for (unsigned int order = min(want->order, itme_max_order(ino));
 	     order; order--) {
 		pgoff_t first = round_down(index, 1UL << order);
 		pgoff_t end = first + (1UL << order);

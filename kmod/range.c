@@ -160,7 +160,7 @@ int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 	struct itme_want want = {
 		.start = first,
 		.limit = end,
-		.order = ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT,
+		.order = itme_max_order(ino),
 	};
 	long units;
 	long pages = count_holes(ino, first, end, &units);
@@ -194,6 +194,8 @@ int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 			err = -EINTR;
 		cond_resched();
 	}
+	if (want.made)
+		itme_lru_drain();
 	if (err && want.made)
 		unmake_all(ino, first, end);
 	itme_quota_unpromise(ino);

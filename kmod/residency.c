@@ -278,8 +278,11 @@ static bool take(struct itme_inode *ino, struct itme_chunk *c)
 
 	spin_lock(&ino->fs->lock);
 	ok = !itme_in_transit(c->state);
-	if (ok)
+	if (ok) {
+		/* As above: what could not be read may be what ceases now. */
+		c->flags &= ~(ITME_C_EIO | ITME_C_ENOMEM);
 		set_state(ino, c, ITME_BUSY);
+	}
 	spin_unlock(&ino->fs->lock);
 	return ok;
 }

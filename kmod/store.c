@@ -194,9 +194,12 @@ static bool needs_place(const struct store *st, u32 unit)
 
 static int check_record(struct store *st, struct itme_stored *s, u32 place)
 {
-	if (!st->ino->fs->areas.area[itme_place_area(place)]->check)
-		return 0;
-	return itme_stored_add_crc(st->ino, s);
+	const struct itme_area *area = st->ino->fs->areas.area[itme_place_area(place)];
+
+	/* It has been added since we began, and the folios are not locked. */
+	if (area->stable && !st->stable)
+		return -EAGAIN;
+	return area->check ? itme_stored_add_crc(st->ino, s) : 0;
 }
 
 /*
@@ -407,7 +410,7 @@ static void count_zero(struct store *st)
 		itme_count(st->ino, ITME_SWAP_ZERO, pages << PAGE_SHIFT);
 }
 
-/* -EAGAIN: an area has failed, so another one may do. */
+/* -EAGAIN: an area has failed, so another one may do; or see check_record(). */
 static int store(struct store *st)
 {
 	bool written = false;
@@ -472,9 +475,9 @@ int itme_store(struct itme_inode *ino, u32 idx)
 	st->ino = ino;
 	st->idx = idx;
 	st->start = itme_chunk_start(ino, idx);
-	st->stable = itme_areas_stable(areas);
-	/* Each time one area fewer is written. */
+	/* Each time one area fewer is written, or one more wants its pages locked. */
 	do {
+		st->stable = itme_areas_stable(areas);
 		err = store(st);
 	} while (err == -EAGAIN && itme_can_store(ino->fs));
 	if (err == -ENOSPC)

@@ -96,22 +96,24 @@ static void make_room(struct work_struct *work)
  * itme_writeout_room - have the policy's victim leave a tier, and wait for it
  * @fs: file system
  * @tier: memory tier
+ * @pages: how many are needed
  *
  * A worker does it, as the victim may have to be written to a drive that does not answer:
- * the task can be killed meanwhile, and holds none of its locks over the I/O.
+ * the task can be killed meanwhile, or goes on when there is room otherwise.
  *
  * Return: 1: something has left; 0: nothing may; -EINTR when the task is being killed
  */
-int itme_writeout_room(struct itme_fs *fs, int tier)
+int itme_writeout_room(struct itme_fs *fs, int tier, long pages)
 {
 	struct itme_roomer *r = &fs->writeout.roomer[tier];
 	u32 round = READ_ONCE(r->rounds);
 
 	queue_work(fs->writeout.wq, &r->work);
 	/* Pairs with make_room(). */
-	if (wait_event_killable(fs->pages_wait, smp_load_acquire(&r->rounds) != round))
+	if (wait_event_killable(fs->pages_wait, smp_load_acquire(&r->rounds) != round ||
+						itme_tier_room(tier) >= pages))
 		return -EINTR;
-	return READ_ONCE(r->gone) > 0;
+	return READ_ONCE(r->gone) > 0 || itme_tier_room(tier) >= pages;
 }
 
 /**

@@ -61,7 +61,7 @@ struct itme_writeout {
 int itme_writeout_start(struct itme_fs *fs);
 void itme_writeout_stop(struct itme_fs *fs);
 void itme_writeout_kick(struct itme_fs *fs);
-int itme_writeout_room(struct itme_fs *fs, int tier);
+int itme_writeout_room(struct itme_fs *fs, int tier, long pages);
 bool itme_writeout_begin(struct itme_fs *fs, u32 *pages);
 void itme_writeout_end(struct itme_fs *fs, bool alone);
 
