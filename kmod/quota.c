@@ -230,7 +230,7 @@ void itme_quota_unpromise(struct itme_inode *ino)
 }
 
 /**
- * itme_quota_spares - would all that is written have room with less in swap areas?
+ * itme_quota_spares - would all that is written or promised have room with less in swap areas?
  * @fs: file system
  * @pages: how much less
  *
@@ -243,7 +243,8 @@ bool itme_quota_spares(struct itme_fs *fs, long pages)
 
 	c.areas = max(0L, c.areas - pages);
 	spin_lock(&fs->quota_lock);
-	spares = left_of(&c, fs->quota.used, fs->quota.units, fs->quota.tables) >= 0;
+	spares = left_of(&c, fs->quota.used + fs->quota.promised, fs->quota.units,
+			 fs->quota.tables) >= 0;
 	spin_unlock(&fs->quota_lock);
 	return spares;
 }
