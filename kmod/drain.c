@@ -135,7 +135,7 @@ static u32 used(struct itme_fs *fs, struct itme_area *area)
 	return units;
 }
 
-/* Is there room for what it has? What is only in memory counts, too. */
+/* Is there room for what it has? What is only in memory counts, too, or only promised. */
 static bool fits(struct itme_fs *fs, struct itme_area *area)
 {
 	return itme_quota_spares(fs, (long)used(fs, area) * ITME_UNIT_PAGES);
@@ -179,6 +179,9 @@ int itme_swap_remove(struct itme_fs *fs, u32 id)
 
 	if (IS_ERR(area))
 		return PTR_ERR(area);
+	/* What has nothing may be counted on all the same; but not what is bad. */
+	if (!READ_ONCE(area->bad) && !fits(fs, area))
+		err = -ENOSPC;
 	/* A chunk that is being written there, or a file that is going away, takes a moment. */
 	while (!err && used(fs, area)) {
 		err = fits(fs, area) ? drain(fs, area) : -ENOSPC;

@@ -26,6 +26,8 @@
  *
  *   areas.mutex              area.c; areas come and go. Inside: the inode lock of the
  *                            file that is an area; none of ours but areas.lock
+ *   itme_table_mutex         table.c; parts of tables of native files are added. None of
+ *                            ours inside but fs->quota_lock
  *   writeout.one             mutex; a part is written beside reads; none inside
  *
  * fs->lock is taken in process context only: completions of I/O go through a
@@ -74,6 +76,7 @@
 #define ITME_CHUNK_MAX_PAGES	(1UL << (ITME_CHUNK_MAX_SHIFT - PAGE_SHIFT))
 /* Chunks of a segment of the table of a native file, see table.c. */
 #define ITME_SEG_CHUNKS		120
+#define ITME_SEG_PAGES		(ITME_SEG_CHUNKS * ITME_CHUNK_MAX_PAGES)
 /*
  * Chunks have numbers of 32 bits, and so has the one after the last of any segment: who
  * goes over them counts one further.
@@ -159,6 +162,7 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @inodes_max: most that there may be; those of imports do not fail for it
  * @small: bytes of kernel memory that inodes have for attributes and the like
  * @tables: likewise, for where the pages of written files are
+ * @reserve: files have room promised up to their end; set at mount, then constant
  * @last_ino: newest inode number
  */
 struct itme_fs {
@@ -213,6 +217,7 @@ struct itme_fs {
 	long inodes_max;
 	atomic_long_t small;
 	atomic_long_t tables;
+	bool reserve;
 	atomic64_t last_ino;
 };
 
@@ -234,10 +239,14 @@ struct itme_fs {
  * @quota: what the file, or what is made in the directory, counts for; changes for an
  *	empty directory only, under its inode lock
  * @charged: pages that it has, under fs->quota_lock
- * @promised: those that it may still have for sure, under fs->quota_lock
  * @tables: pages of @segs that count as pages of the file, under fs->quota_lock
  * @units: of swap areas that @charged can take, under fs->quota_lock
- * @promised_units: those for @promised, under fs->quota_lock
+ * @reserved: page up to which whatever does not exist is promised; written under
+ *	fs->quota_lock and the inode lock
+ * @promised: what is promised for that, under fs->quota_lock
+ * @allot_first: first page that fallocate(2) is about to make, under fs->quota_lock
+ * @allot_end: page after the last of those, likewise
+ * @allotted: what is promised for them beyond @reserved, likewise
  * @small: its part of fs->small, under the inode lock
  * @attrs: extended attributes, see xattr.c
  * @planned: plans that name it; written under fs->lock
@@ -273,10 +282,13 @@ struct itme_inode {
 	char *last_name;
 	struct itme_quota *quota;
 	long charged;
-	long promised;
 	long tables;
 	long units;
-	long promised_units;
+	pgoff_t reserved;
+	struct itme_share promised;
+	pgoff_t allot_first;
+	pgoff_t allot_end;
+	struct itme_share allotted;
 	long small;
 	struct list_head attrs;
 	struct itme_streams streams;
@@ -445,7 +457,9 @@ int itme_query_bytes(struct itme_inode *ino, u64 *bytes);
 void itme_query_object(struct itme_inode *ino, struct itme_object *obj);
 
 /* table.c */
+extern struct mutex itme_table_mutex;
 int itme_chunk_make(struct itme_inode *ino, u32 idx);
+long itme_tables_missing(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 bool itme_chunk_next(struct itme_inode *ino, u32 *idx);
 void itme_chunks_free(struct itme_inode *ino);
 

@@ -31,6 +31,11 @@ static void set_size(struct itme_inode *ino, loff_t size)
 	spin_unlock(&ino->fs->lock);
 }
 
+static pgoff_t pages_of(loff_t size)
+{
+	return DIV_ROUND_UP(size, PAGE_SIZE);
+}
+
 /* What a mapping has written beyond the end of the file must not show when it grows. */
 static int zero_tail(struct itme_inode *ino, loff_t from, loff_t to)
 {
@@ -44,7 +49,7 @@ static int zero_beyond(struct itme_inode *ino, loff_t to)
 	int err = zero_tail(ino, size, to);
 
 	if (!err)
-		itme_pages_zero(ino, DIV_ROUND_UP(size, PAGE_SIZE), DIV_ROUND_UP(to, PAGE_SIZE));
+		itme_pages_zero(ino, pages_of(size), pages_of(to));
 	return err;
 }
 
@@ -53,6 +58,8 @@ static int grow(struct itme_inode *ino, loff_t size)
 	int err = zero_beyond(ino, size);
 
 	if (!err)
+		err = itme_pages_reserve(ino, pages_of(size));
+	if (!err)
 		set_size(ino, size);
 	return err;
 }
@@ -60,7 +67,7 @@ static int grow(struct itme_inode *ino, loff_t size)
 static int shrink(struct itme_inode *ino, loff_t size)
 {
 	struct address_space *mapping = ino->vfs.i_mapping;
-	pgoff_t first = DIV_ROUND_UP(size, PAGE_SIZE);
+	pgoff_t first = pages_of(size);
 	int err;
 
 	/* It may have to be read, and that may fail. */
@@ -70,6 +77,8 @@ static int shrink(struct itme_inode *ino, loff_t size)
 	set_size(ino, size);
 	unmap_mapping_pages(mapping, first, 0, true);
 	itme_pages_remove(ino, first, ULONG_MAX);
+	/* Only now, as until then a fault that had begun before could make some. */
+	itme_pages_reserve(ino, first);
 	i_size_write(mapping->host, size);
 	/* Private copies made meanwhile of what was still there. */
 	unmap_mapping_pages(mapping, first, 0, true);
@@ -119,10 +128,14 @@ static int allocate(struct itme_inode *ino, int mode, loff_t from, loff_t to)
 	/* What is new is zero. */
 	if (!err && extends)
 		err = zero_beyond(ino, to);
+	if (!err && extends)
+		err = itme_pages_reserve(ino, pages_of(to));
 	if (!err)
-		err = itme_pages_make(ino, from >> PAGE_SHIFT, DIV_ROUND_UP(to, PAGE_SIZE));
+		err = itme_pages_make(ino, from >> PAGE_SHIFT, pages_of(to));
 	if (!err && extends)
 		set_size(ino, to);
+	/* If it has not grown after all. */
+	itme_pages_reserve(ino, pages_of(i_size_read(&ino->vfs)));
 	return err;
 }
 
@@ -168,7 +181,7 @@ int itme_write_begin(struct file *file, struct address_space *mapping, loff_t po
 	pgoff_t index = pos >> PAGE_SHIFT;
 	struct itme_want want = {
 		.start = index,
-		.limit = DIV_ROUND_UP(end, PAGE_SIZE),
+		.limit = pages_of(end),
 		.order = ilog2(DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE)),
 	};
 
@@ -201,13 +214,17 @@ int itme_write_end(struct file *file, struct address_space *mapping, loff_t pos,
 	pgoff_t next = folio_next_index(folio);
 	pgoff_t end;
 
-	if (copied && pos + copied > i_size_read(&ino->vfs))
+	if (copied && pos + copied > i_size_read(&ino->vfs)) {
+		/* All that comes with it is in the folio, and a hole before it is reserved. */
+		if (ino->fs->reserve)
+			itme_quota_reserve(ino, pages_of(pos + copied), NULL);
 		set_size(ino, pos + copied);
+	}
 	folio_mark_dirty(folio);
 	folio_unlock(folio);
 	folio_put(folio);
 	/* Made for what did not come. */
-	end = DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE);
+	end = pages_of(i_size_read(&ino->vfs));
 	if (copied < len && fsdata && next > end)
 		itme_pages_remove(ino, max(end, (pgoff_t)(pos >> PAGE_SHIFT)), next);
 	return copied;
@@ -229,12 +246,19 @@ static ssize_t native_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	ret = file_modified(iocb->ki_filp);
 	if (ret)
 		goto out;
-	if (iocb->ki_pos > i_size_read(inode))
+	if (iocb->ki_pos > i_size_read(inode)) {
 		ret = zero_beyond(ino, iocb->ki_pos);
+		/* The hole; what is written finds room as it comes, or it is cut short. */
+		if (!ret)
+			ret = itme_pages_reserve(ino, max_t(pgoff_t, ino->reserved,
+							    iocb->ki_pos >> PAGE_SHIFT));
+	}
 	if (!ret)
 		ret = generic_perform_write(iocb, from);
 	/* Small writes make single pages. */
 	itme_lru_drain();
+	/* If nothing came after the hole. */
+	itme_pages_reserve(ino, pages_of(i_size_read(inode)));
 out:
 	inode_unlock(inode);
 	return ret;

@@ -54,6 +54,7 @@ long itme_pages_stored(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 bool itme_pages_drop(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 long itme_pages_units(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 bool itme_pages_none(struct itme_inode *ino, u32 idx);
+struct itme_share itme_pages_count(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 int itme_page_zero(struct itme_inode *ino, loff_t from, loff_t to);
 
@@ -61,6 +62,7 @@ int itme_page_zero(struct itme_inode *ino, loff_t from, loff_t to);
 void itme_page_cut(struct itme_inode *ino, struct folio *src, pgoff_t first, pgoff_t end);
 
 /* range.c */
+int itme_pages_reserve(struct itme_inode *ino, pgoff_t end);
 int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 void itme_pages_zero(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 

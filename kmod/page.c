@@ -220,7 +220,7 @@ static struct folio *make_folio(struct make *m, pgoff_t index, unsigned int orde
 	int err;
 
 	/* At once, before anything has to leave for it. */
-	err = itme_quota_charge(ino, pages, units);
+	err = itme_quota_charge(ino, index, pages, units);
 	if (err)
 		return ERR_PTR(err);
 	folio = get_memory(m, order, patient);
@@ -237,7 +237,7 @@ folio:
 	itme_tier_uncharge(itme_tier_of(folio_nid(folio)), pages);
 	folio_put(folio);
 quota:
-	itme_quota_uncharge(ino, pages, units);
+	itme_quota_uncharge(ino, index, pages, units);
 	return ERR_PTR(err);
 }
 
@@ -487,6 +487,65 @@ bool itme_pages_none(struct itme_inode *ino, u32 idx)
 	return none;
 }
 
+/*
+ * What there is of [first, end), up to where the file is reserved and beyond. The chunk is
+ * owned, the inode lock held.
+ */
+static void count_parts(struct itme_inode *ino, pgoff_t first, pgoff_t end,
+			struct itme_share *inside, struct itme_share *beyond)
+{
+	pgoff_t page = clamp(ino->reserved, first, end);
+	pgoff_t unit = clamp(round_up(ino->reserved, ITME_UNIT_PAGES), first, end);
+
+	inside->pages = count_pages(ino, first, page);
+	beyond->pages = count_pages(ino, page, end);
+	inside->units = unit > first ? itme_pages_units(ino, first, unit) : 0;
+	beyond->units = unit < end ? itme_pages_units(ino, unit, end) : 0;
+}
+
+/**
+ * itme_pages_count - what there is of a range
+ * @ino: native file, inode lock held
+ * @first: page
+ * @end: page after the last; all beyond the end of the file, so none comes
+ *
+ * Return: pages, and units of swap areas with a page that do not begin before @first
+ */
+struct itme_share itme_pages_count(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	struct itme_share n = {};
+
+	for (u32 idx = itme_chunk_of(ino, first); itme_chunk_next(ino, &idx); idx++) {
+		pgoff_t from = max(first, itme_chunk_start(ino, idx));
+		pgoff_t to = min(end, itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
+		long pages;
+		int tier;
+
+		if (from >= end)
+			break;
+		cond_resched();
+		if (itme_pages_none(ino, idx))
+			continue;
+		itme_chunk_take(ino, idx);
+		tier = itme_chunk_at(ino, idx)->tier;
+		n.pages += count_pages(ino, from, to);
+		from = round_up(from, ITME_UNIT_PAGES);
+		if (from < to)
+			n.units += itme_pages_units(ino, from, to);
+		pages = itme_present(ino, idx);
+		itme_chunk_set_pages(ino, idx, pages);
+		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
+	}
+	return n;
+}
+
+/* What it has become less by. */
+static void subtract(struct itme_share *from, const struct itme_share *what)
+{
+	from->pages -= what->pages;
+	from->units -= what->units;
+}
+
 /**
  * itme_pages_remove - pages cease
  * @ino: native file, inode lock held
@@ -500,7 +559,8 @@ void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 	for (u32 idx = itme_chunk_of(ino, first); itme_chunk_next(ino, &idx); idx++) {
 		pgoff_t from = max(first, itme_chunk_start(ino, idx));
 		pgoff_t to = min(end, itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
-		long pages, units;
+		struct itme_share inside = {}, beyond = {}, in_left = {}, left = {};
+		long pages;
 		int tier;
 
 		if (from >= end)
@@ -510,13 +570,14 @@ void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 			continue;
 		itme_chunk_take(ino, idx);
 		tier = itme_chunk_at(ino, idx)->tier;
-		pages = count_pages(ino, from, to);
-		if (pages) {
-			units = itme_pages_units(ino, from, to);
+		count_parts(ino, from, to, &inside, &beyond);
+		if (inside.pages || beyond.pages) {
 			remove_in_cache(ino, from, to);
 			itme_stored_forget(ino, from, to);
-			itme_quota_uncharge(ino, pages - count_pages(ino, from, to),
-					    units - itme_pages_units(ino, from, to));
+			count_parts(ino, from, to, &in_left, &left);
+			subtract(&inside, &in_left);
+			subtract(&beyond, &left);
+			itme_quota_gone(ino, &inside, &beyond);
 		}
 		pages = itme_present(ino, idx);
 		itme_chunk_set_pages(ino, idx, pages);

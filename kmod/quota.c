@@ -12,6 +12,11 @@
  * A swap area has room by units of 64 KiB, of which one page takes all. So for the root
  * the units that have a page are counted, too.
  *
+ * What does not exist yet can be promised: then it counts as if it did, and cannot fail for
+ * want of room when it comes. Of a file that is all up to ino->reserved, with the mount
+ * option reserve the end of the file, and while fallocate(2) is under way, what that is for.
+ * There, a page that comes takes what was promised for it, and one that goes leaves it.
+ *
  * fs->quota_lock is taken inside of all others.
  */
 #include <linux/dcache.h>
@@ -123,6 +128,69 @@ static void add(struct itme_quota *quota, long used, long promised)
 	}
 }
 
+static pgoff_t units_to(pgoff_t end)
+{
+	return DIV_ROUND_UP(end, ITME_UNIT_PAGES);
+}
+
+static pgoff_t tables_to(pgoff_t end)
+{
+	return DIV_ROUND_UP(end, ITME_SEG_PAGES);
+}
+
+/* How many of @n from @first on are in [from, to)? */
+static long overlap(pgoff_t first, long n, pgoff_t from, pgoff_t to)
+{
+	pgoff_t end = min(first + n, to);
+
+	first = max(first, from);
+	return end > first ? end - first : 0;
+}
+
+/* What is promised of pages from @first on when they do not exist, as the file is reserved. */
+static struct itme_share reserved_of(const struct itme_inode *ino, pgoff_t first, long pages,
+				     long units)
+{
+	return (struct itme_share) {
+		.pages = overlap(first, pages, 0, ino->reserved),
+		.units = overlap(first / ITME_UNIT_PAGES, units, 0, units_to(ino->reserved)),
+	};
+}
+
+/* The same beyond that, for fallocate(2). */
+static struct itme_share allotted_of(const struct itme_inode *ino, pgoff_t first, long pages,
+				     long units)
+{
+	return (struct itme_share) {
+		.pages = overlap(first, pages, max(ino->reserved, ino->allot_first),
+				 ino->allot_end),
+		.units = overlap(first / ITME_UNIT_PAGES, units,
+				 max(units_to(ino->reserved),
+				     ino->allot_first / ITME_UNIT_PAGES),
+				 units_to(ino->allot_end)),
+	};
+}
+
+/* @share of the promises of @ino becomes so much more, or less: @sign is 1 or -1. */
+static void change(struct itme_inode *ino, struct itme_share *share, struct itme_share by,
+		   int sign)
+{
+	share->pages += sign * by.pages;
+	share->units += sign * by.units;
+	share->tables += sign * by.tables;
+	add(ino->quota, 0, sign * (by.pages + by.tables));
+	ino->fs->quota.units += sign * by.units;
+	ino->fs->quota.tables += sign * by.tables;
+}
+
+/* No more than there is of it: the kernel may have taken bad memory away. */
+static struct itme_share least(struct itme_share a, const struct itme_share *b)
+{
+	a.pages = min(a.pages, b->pages);
+	a.units = min(a.units, b->units);
+	return a;
+}
+
 static void add_blocks(struct itme_inode *ino, long pages)
 {
 	ino->charged += pages;
@@ -130,97 +198,141 @@ static void add_blocks(struct itme_inode *ino, long pages)
 	WRITE_ONCE(ino->vfs.i_blocks, (blkcnt_t)ino->charged << (PAGE_SHIFT - 9));
 }
 
+/* Or give back, where negative. */
+static void take(struct itme_inode *ino, long pages, long units)
+{
+	ino->units += units;
+	ino->fs->quota.units += units;
+	add(ino->quota, pages, 0);
+	add_blocks(ino, pages);
+}
+
 /**
  * itme_quota_charge - pages come into existence
- * @ino: their file; what it was promised is used first
- * @pages: how many
- * @units: of swap areas that had none of the file before
+ * @ino: their file; what it was promised for them is used
+ * @first: the first
+ * @pages: how many, side by side
+ * @units: of swap areas that had none of the file before; if more than one, all
  *
  * Any context that may take fs->quota_lock, also under fs->lock.
  *
  * Return: 0; -ENOSPC: there is no room, and nothing was charged
  */
-int itme_quota_charge(struct itme_inode *ino, long pages, long units)
+int itme_quota_charge(struct itme_inode *ino, pgoff_t first, long pages, long units)
 {
 	struct itme_fs *fs = ino->fs;
 	struct capacity c = capacity_of(fs);
-	long kept, kept_units;
+	struct itme_share reserved, allotted;
+	long new, new_units;
 	int err = 0;
 
 	spin_lock(&fs->quota_lock);
-	kept = min(pages, ino->promised);
-	kept_units = min(units, ino->promised_units);
-	if ((pages > kept || units > kept_units) &&
-	    !has_room(ino->quota, &c, pages - kept, units - kept_units, 0)) {
+	reserved = least(reserved_of(ino, first, pages, units), &ino->promised);
+	allotted = least(allotted_of(ino, first, pages, units), &ino->allotted);
+	new = pages - reserved.pages - allotted.pages;
+	new_units = units - reserved.units - allotted.units;
+	if ((new || new_units) && !has_room(ino->quota, &c, new, new_units, 0)) {
 		err = -ENOSPC;
 	} else {
-		ino->promised -= kept;
-		ino->promised_units -= kept_units;
-		ino->units += units;
-		fs->quota.units += units - kept_units;
-		add(ino->quota, pages, -kept);
-		add_blocks(ino, pages);
+		change(ino, &ino->promised, reserved, -1);
+		change(ino, &ino->allotted, allotted, -1);
+		take(ino, pages, units);
 	}
 	spin_unlock(&fs->quota_lock);
 	return err;
 }
 
+/* Promised again, at once, or somebody else would have the room. */
+static void give_back(struct itme_inode *ino, long pages, long units, struct itme_share reserved,
+		      struct itme_share allotted)
+{
+	if (WARN_ON_ONCE(pages > ino->charged || units > ino->units))
+		return;
+	take(ino, -pages, -units);
+	change(ino, &ino->promised, reserved, 1);
+	change(ino, &ino->allotted, allotted, 1);
+}
+
 /**
- * itme_quota_uncharge - pages cease to exist
+ * itme_quota_uncharge - pages cease to exist, or have not come into existence
  * @ino: their file
- * @pages: how many
- * @units: of swap areas that have none of the file any more
+ * @first: the first
+ * @pages: how many, side by side
+ * @units: of swap areas that have none of the file any more; if more than one, all
+ *
+ * It undoes itme_quota_charge(): what was promised is promised again.
  */
-void itme_quota_uncharge(struct itme_inode *ino, long pages, long units)
+void itme_quota_uncharge(struct itme_inode *ino, pgoff_t first, long pages, long units)
 {
 	spin_lock(&ino->fs->quota_lock);
-	if (!WARN_ON_ONCE(pages > ino->charged || units > ino->units)) {
-		ino->units -= units;
-		ino->fs->quota.units -= units;
-		add(ino->quota, -pages, 0);
-		add_blocks(ino, -pages);
-	}
+	give_back(ino, pages, units, reserved_of(ino, first, pages, units),
+		  allotted_of(ino, first, pages, units));
 	spin_unlock(&ino->fs->quota_lock);
 }
 
 /**
- * itme_quota_promise - pages shall find room when they come into existence
- * @ino: their file
- * @pages: how many more
- * @units: of swap areas that have none of the file, and will
- *
- * Return: 0; -ENOSPC: there is no room, and nothing was promised
+ * itme_quota_gone - pages here and there have ceased to exist
+ * @ino: their file, inode lock held; nothing is being allocated
+ * @inside: those up to ino->reserved, and units of swap areas likewise
+ * @beyond: those beyond it
  */
-int itme_quota_promise(struct itme_inode *ino, long pages, long units)
+void itme_quota_gone(struct itme_inode *ino, const struct itme_share *inside,
+		     const struct itme_share *beyond)
 {
-	struct itme_fs *fs = ino->fs;
-	struct capacity c = capacity_of(fs);
-	int err = 0;
+	spin_lock(&ino->fs->quota_lock);
+	give_back(ino, inside->pages + beyond->pages, inside->units + beyond->units, *inside,
+		  (struct itme_share){});
+	spin_unlock(&ino->fs->quota_lock);
+}
 
-	spin_lock(&fs->quota_lock);
-	if (has_room(ino->quota, &c, pages, units, 0)) {
-		ino->promised += pages;
-		ino->promised_units += units;
-		fs->quota.units += units;
-		add(ino->quota, 0, pages);
-	} else {
-		err = -ENOSPC;
+/* More is promised, if there is room. */
+static int promise(struct itme_inode *ino, struct itme_share *share, struct itme_share more)
+{
+	struct capacity c = capacity_of(ino->fs);
+
+	if ((more.pages || more.units || more.tables) &&
+	    !has_room(ino->quota, &c, more.pages + more.tables, more.units, more.tables))
+		return -ENOSPC;
+	change(ino, share, more, 1);
+	return 0;
+}
+
+/**
+ * itme_quota_promise - pages shall find room when they are allocated
+ * @ino: their file, inode lock held
+ * @first: page
+ * @end: page after the last
+ * @holes: what is missing there, but for what is promised as the file is reserved;
+ *	itme_table_mutex is held
+ *
+ * Return: 0, then call itme_quota_unpromise(); -ENOSPC: there is no room, and nothing was
+ * promised
+ */
+int itme_quota_promise(struct itme_inode *ino, pgoff_t first, pgoff_t end,
+		       const struct itme_share *holes)
+{
+	int err;
+
+	spin_lock(&ino->fs->quota_lock);
+	err = promise(ino, &ino->allotted, *holes);
+	if (!err) {
+		ino->allot_first = first;
+		ino->allot_end = end;
 	}
-	spin_unlock(&fs->quota_lock);
+	spin_unlock(&ino->fs->quota_lock);
 	return err;
 }
 
 static void take_back(struct itme_inode *ino)
 {
-	add(ino->quota, 0, -ino->promised);
-	ino->fs->quota.units -= ino->promised_units;
-	ino->promised = 0;
-	ino->promised_units = 0;
+	change(ino, &ino->allotted, ino->allotted, -1);
+	ino->allot_first = 0;
+	ino->allot_end = 0;
 }
 
 /**
  * itme_quota_unpromise - what is left of what was promised will not come
- * @ino: file
+ * @ino: file, inode lock held; as far as it is reserved, that stays
  */
 void itme_quota_unpromise(struct itme_inode *ino)
 {
@@ -230,7 +342,32 @@ void itme_quota_unpromise(struct itme_inode *ino)
 }
 
 /**
- * itme_quota_spares - would all that is written have room with less in swap areas?
+ * itme_quota_reserve - pages of a file shall find room whenever they come into existence
+ * @ino: file, inode lock held
+ * @end: page after the last
+ * @holes: what is missing between that and ino->reserved; NULL: nothing. With it,
+ *	itme_table_mutex is held
+ *
+ * Return: 0; -ENOSPC: there is no room for more, and nothing has changed
+ */
+int itme_quota_reserve(struct itme_inode *ino, pgoff_t end, const struct itme_share *holes)
+{
+	struct itme_share by = holes ? *holes : (struct itme_share){};
+	int err = 0;
+
+	spin_lock(&ino->fs->quota_lock);
+	if (end > ino->reserved)
+		err = promise(ino, &ino->promised, by);
+	else
+		change(ino, &ino->promised, by, -1);
+	if (!err)
+		ino->reserved = end;
+	spin_unlock(&ino->fs->quota_lock);
+	return err;
+}
+
+/**
+ * itme_quota_spares - would all that is written or promised have room with less in swap areas?
  * @fs: file system
  * @pages: how much less
  *
@@ -243,7 +380,8 @@ bool itme_quota_spares(struct itme_fs *fs, long pages)
 
 	c.areas = max(0L, c.areas - pages);
 	spin_lock(&fs->quota_lock);
-	spares = left_of(&c, fs->quota.used, fs->quota.units, fs->quota.tables) >= 0;
+	spares = left_of(&c, fs->quota.used + fs->quota.promised, fs->quota.units,
+			 fs->quota.tables) >= 0;
 	spin_unlock(&fs->quota_lock);
 	return spares;
 }
@@ -258,6 +396,8 @@ void itme_quota_forget(struct itme_inode *ino)
 		return;
 	spin_lock(&ino->fs->quota_lock);
 	take_back(ino);
+	change(ino, &ino->promised, ino->promised, -1);
+	ino->reserved = 0;
 	add(ino->quota, -ino->charged - ino->tables, 0);
 	ino->fs->quota.units -= ino->units;
 	ino->fs->quota.tables -= ino->tables;
@@ -423,33 +563,48 @@ void itme_table_uncharge(struct itme_fs *fs, long bytes)
 	atomic_long_sub(bytes, &fs->tables);
 }
 
+/* Which promise of the file is for that page of its table? */
+static struct itme_share *table_promise(struct itme_inode *ino, u32 nr)
+{
+	if (nr < tables_to(ino->reserved))
+		return &ino->promised;
+	if (nr >= ino->allot_first / ITME_SEG_PAGES && nr < tables_to(ino->allot_end))
+		return &ino->allotted;
+	return NULL;
+}
+
 /**
  * itme_table_charge_page - a page of the table of a file
- * @ino: file
- * @first: it has none yet; that one comes with the inode, and those are counted
+ * @ino: file, itme_table_mutex held
+ * @nr: which; the first one comes with the inode, and those are counted
  *
  * Whoever scatters pages over a large file pays for their places with what it may take.
  * itme_quota_forget() gives that back.
  *
  * Return: 0; -ENOSPC: there is no room, and nothing was charged
  */
-int itme_table_charge_page(struct itme_inode *ino, bool first)
+int itme_table_charge_page(struct itme_inode *ino, u32 nr)
 {
+	static const struct itme_share one = { .tables = 1 };
 	struct itme_fs *fs = ino->fs;
 	struct capacity c = capacity_of(fs);
+	struct itme_share *promised;
 	int err = 0;
 
 	if (!itme_table_charge(fs, PAGE_SIZE))
 		return -ENOSPC;
-	if (first)
+	if (!nr)
 		return 0;
 	spin_lock(&fs->quota_lock);
-	if (has_room(ino->quota, &c, 1, 0, 1)) {
+	promised = table_promise(ino, nr);
+	if (promised && promised->tables)
+		change(ino, promised, one, -1);
+	else if (!has_room(ino->quota, &c, 1, 0, 1))
+		err = -ENOSPC;
+	if (!err) {
 		add(ino->quota, 1, 0);
 		fs->quota.tables++;
 		ino->tables++;
-	} else {
-		err = -ENOSPC;
 	}
 	spin_unlock(&fs->quota_lock);
 	if (err)
@@ -457,15 +612,21 @@ int itme_table_charge_page(struct itme_inode *ino, bool first)
 	return err;
 }
 
-/* It was not needed after all, or could not be had. */
-void itme_table_uncharge_page(struct itme_inode *ino, bool first)
+/* It could not be had. */
+void itme_table_uncharge_page(struct itme_inode *ino, u32 nr)
 {
+	static const struct itme_share one = { .tables = 1 };
+	struct itme_share *promised;
+
 	itme_table_uncharge(ino->fs, PAGE_SIZE);
-	if (first)
+	if (!nr)
 		return;
 	spin_lock(&ino->fs->quota_lock);
 	add(ino->quota, -1, 0);
 	ino->fs->quota.tables--;
 	ino->tables--;
+	promised = table_promise(ino, nr);
+	if (promised)
+		change(ino, promised, one, 1);
 	spin_unlock(&ino->fs->quota_lock);
 }

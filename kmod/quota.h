@@ -23,7 +23,7 @@ struct kstatfs;
  *	come, under fs->quota_lock
  * @units: of the root alone, units of swap areas that both of them can take, under
  *	fs->quota_lock
- * @tables: of the root alone, those of @used that never go to one, under fs->quota_lock
+ * @tables: of the root alone, those of both that never go to one, under fs->quota_lock
  */
 struct itme_quota {
 	refcount_t ref;
@@ -35,15 +35,31 @@ struct itme_quota {
 	long tables;
 };
 
+/**
+ * struct itme_share - a part of what a file takes, or may
+ * @pages: of data
+ * @units: of swap areas that these can take
+ * @tables: pages that tell where they are, see table.c
+ */
+struct itme_share {
+	long pages;
+	long units;
+	long tables;
+};
+
 void itme_quota_init(struct itme_fs *fs);
 struct itme_quota *itme_quota_get(struct itme_quota *quota);
 void itme_quota_put(struct itme_quota *quota);
 long itme_quota_capacity(struct itme_fs *fs);
 bool itme_quota_spares(struct itme_fs *fs, long pages);
-int itme_quota_charge(struct itme_inode *ino, long pages, long units);
-void itme_quota_uncharge(struct itme_inode *ino, long pages, long units);
-int itme_quota_promise(struct itme_inode *ino, long pages, long units);
+int itme_quota_charge(struct itme_inode *ino, pgoff_t first, long pages, long units);
+void itme_quota_uncharge(struct itme_inode *ino, pgoff_t first, long pages, long units);
+void itme_quota_gone(struct itme_inode *ino, const struct itme_share *inside,
+		     const struct itme_share *beyond);
+int itme_quota_promise(struct itme_inode *ino, pgoff_t first, pgoff_t end,
+		       const struct itme_share *holes);
 void itme_quota_unpromise(struct itme_inode *ino);
+int itme_quota_reserve(struct itme_inode *ino, pgoff_t end, const struct itme_share *holes);
 void itme_quota_forget(struct itme_inode *ino);
 bool itme_quota_fits(struct inode *dir, struct inode *inode);
 int itme_quota_limit(struct itme_inode *dir, u64 bytes);
@@ -59,7 +75,7 @@ void itme_small_uncharge(struct itme_inode *ino, long bytes);
 /* What the pages of written files take of it: where they are. */
 bool itme_table_charge(struct itme_fs *fs, long bytes);
 void itme_table_uncharge(struct itme_fs *fs, long bytes);
-int itme_table_charge_page(struct itme_inode *ino, bool first);
-void itme_table_uncharge_page(struct itme_inode *ino, bool first);
+int itme_table_charge_page(struct itme_inode *ino, u32 nr);
+void itme_table_uncharge_page(struct itme_inode *ino, u32 nr);
 
 #endif /* ITME_QUOTA_H */

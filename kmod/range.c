@@ -87,16 +87,16 @@ static bool is_blank(struct folio *folio)
 	return true;
 }
 
-/* Of a chunk that is owned. Return: pages that have ceased */
-static long unmake(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+/* Of a chunk that is owned. */
+static void unmake(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 {
 	struct address_space *mapping = ino->vfs.i_mapping;
 	unsigned long index = first;
-	long pages = 0;
 
 	while (index < end && xa_find(&mapping->i_pages, &index, end - 1, XA_PRESENT)) {
 		struct folio *folio = filemap_lock_folio(mapping, index);
 		pgoff_t start;
+		long units;
 
 		if (IS_ERR(folio)) {
 			index++;
@@ -107,15 +107,16 @@ static long unmake(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		if (folio_mapped(folio))
 			unmap_mapping_pages(mapping, start, index - start, false);
 		if (start >= first && index <= end && is_blank(folio)) {
+			units = itme_pages_units(ino, start, index);
 			itme_page_remove(ino, folio);
 			itme_stored_forget(ino, start, index);
-			pages += index - start;
+			units -= itme_pages_units(ino, start, index);
+			itme_quota_uncharge(ino, start, index - start, units);
 		}
 		folio_unlock(folio);
 		folio_put(folio);
 		cond_resched();
 	}
-	return pages;
 }
 
 /* What is in memory and reads as zeroes ceases: nobody can tell, but for the room. */
@@ -124,7 +125,7 @@ static void unmake_all(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 	for (u32 idx = itme_chunk_of(ino, first); itme_chunk_next(ino, &idx); idx++) {
 		pgoff_t from = max(first, itme_chunk_start(ino, idx));
 		pgoff_t to = min(end, itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
-		long pages, units;
+		long pages;
 		int tier;
 
 		if (from >= end)
@@ -134,13 +135,55 @@ static void unmake_all(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 			continue;
 		itme_chunk_take(ino, idx);
 		tier = itme_chunk_at(ino, idx)->tier;
-		units = itme_pages_units(ino, from, to);
-		pages = unmake(ino, from, to);
-		itme_quota_uncharge(ino, pages, units - itme_pages_units(ino, from, to));
+		unmake(ino, from, to);
 		pages = itme_present(ino, idx);
 		itme_chunk_set_pages(ino, idx, pages);
 		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
 	}
+}
+
+/**
+ * itme_pages_reserve - have all pages of a file promised that do not exist yet
+ * @ino: native file, inode lock held
+ * @end: page after the last: of the end of the file that it has, or is about to get
+ *
+ * Nothing without the mount option reserve.
+ *
+ * Return: 0; -ENOSPC: it is more than before, and there is no room
+ */
+int itme_pages_reserve(struct itme_inode *ino, pgoff_t end)
+{
+	pgoff_t first = min(end, ino->reserved), last = max(end, ino->reserved);
+	struct itme_share holes;
+	int err;
+
+	if (!ino->fs->reserve || first == last)
+		return 0;
+	/* fallocate(2) may have made some, and what somebody has pinned stays. */
+	holes = itme_pages_count(ino, first, last);
+	holes.pages = last - first - holes.pages;
+	holes.units = units_in(first, last, false, true) - holes.units;
+	mutex_lock(&itme_table_mutex);
+	holes.tables = itme_tables_missing(ino, first, last);
+	err = itme_quota_reserve(ino, end, &holes);
+	mutex_unlock(&itme_table_mutex);
+	return err;
+}
+
+/* @holes is set to what was promised; that may be nothing. */
+static int promise(struct itme_inode *ino, pgoff_t first, pgoff_t end, struct itme_share *holes)
+{
+	pgoff_t table = rounddown(first, ITME_SEG_PAGES);
+	int err;
+
+	holes->pages = count_holes(ino, first, end, &holes->units);
+	if (holes->pages <= 0)
+		return holes->pages;
+	mutex_lock(&itme_table_mutex);
+	holes->tables = itme_tables_missing(ino, max(table, ino->reserved), end);
+	err = itme_quota_promise(ino, first, end, holes);
+	mutex_unlock(&itme_table_mutex);
+	return err;
 }
 
 /**
@@ -149,9 +192,9 @@ static void unmake_all(struct itme_inode *ino, pgoff_t first, pgoff_t end)
  * @first: page
  * @end: page after the last
  *
- * What is missing is promised first, so that this fails at once or, but for signals and
- * failing memory, not at all. If it fails in the middle, what it has made goes again, as
- * far as nobody has written to it.
+ * What is missing, and not reserved, is promised first, so that this fails at once or, but
+ * for signals and failing memory, not at all. If it fails in the middle, what it has made
+ * goes again, as far as nobody has written to it.
  *
  * Return: 0, -ENOSPC, -ENOMEM, -EINTR
  */
@@ -162,15 +205,14 @@ int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		.limit = end,
 		.order = itme_max_order(ino),
 	};
-	long units;
-	long pages = count_holes(ino, first, end, &units);
+	pgoff_t reserved = max(first, ino->reserved);
+	struct itme_share holes = {};
 	pgoff_t index = first;
 	int err = 0;
 
-	if (pages <= 0)
-		return pages;
-	err = itme_quota_promise(ino, pages, units);
-	if (err)
+	if (reserved < end)
+		err = promise(ino, reserved, end, &holes);
+	if (err || (!holes.pages && reserved == first))
 		return err;
 	while (!err && index < end) {
 		struct folio *folio;

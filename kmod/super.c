@@ -24,11 +24,12 @@ enum {
 	OPT_GID,
 	OPT_NR_INODES,
 	OPT_WRITEBACK,
+	OPT_RESERVE,
 };
 
 /* Those that stand until unmount. */
 #define FIXED_OPTIONS	(BIT(OPT_DRAM_NODES) | BIT(OPT_CXL_NODES) | BIT(OPT_MODE) | \
-			 BIT(OPT_UID) | BIT(OPT_GID))
+			 BIT(OPT_UID) | BIT(OPT_GID) | BIT(OPT_RESERVE))
 
 /* Far more than any machine has memory for, and 512 bytes each do not overflow. */
 #define NR_INODES_MAX	((long)BIT_ULL(40))
@@ -45,6 +46,7 @@ static const char * const tier_name[] = { "dram", "cxl" };
  * @gid: likewise
  * @nr_inodes: inodes and further names of them
  * @writeback: bytes/s written to swap areas ahead of need, 0 for no limit
+ * @reserve: files have room promised up to their end
  */
 struct itme_options {
 	unsigned long given;
@@ -55,6 +57,7 @@ struct itme_options {
 	kgid_t gid;
 	u64 nr_inodes;
 	u64 writeback;
+	bool reserve;
 };
 
 static const struct fs_parameter_spec itme_params[] = {
@@ -67,6 +70,7 @@ static const struct fs_parameter_spec itme_params[] = {
 	fsparam_gid("gid", OPT_GID),
 	fsparam_string("nr_inodes", OPT_NR_INODES),
 	fsparam_string("writeback", OPT_WRITEBACK),
+	fsparam_flag_no("reserve", OPT_RESERVE),
 	{}
 };
 
@@ -142,6 +146,9 @@ static int itme_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		err = parse_size(fc, param->key, param->string, &opts->writeback);
 		/* As it is shown; what is given again must be the same. */
 		opts->writeback = round_up(opts->writeback, 1024);
+		break;
+	case OPT_RESERVE:
+		opts->reserve = !result.negated;
 		break;
 	case OPT_NR_INODES:
 		err = parse_size(fc, param->key, param->string, &opts->nr_inodes);
@@ -326,6 +333,8 @@ static int itme_show_options(struct seq_file *m, struct dentry *root)
 	seq_printf(m, ",nr_inodes=%ld", fs->inodes_max);
 	if (fs->writeout.rate)
 		seq_printf(m, ",writeback=%lluk", fs->writeout.rate >> 10);
+	if (fs->reserve)
+		seq_puts(m, ",reserve");
 	return 0;
 }
 
@@ -397,6 +406,7 @@ static int itme_fill_super(struct super_block *sb, struct fs_context *fc)
 	fs->uid = opts->uid;
 	fs->gid = opts->gid;
 	fs->writeout.rate = opts->writeback;
+	fs->reserve = opts->reserve;
 	fs->inodes_max = opts->given & BIT(OPT_NR_INODES) ? opts->nr_inodes :
 							    default_inodes();
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
@@ -445,6 +455,8 @@ static bool same_options(struct itme_fs *fs, const struct itme_options *opts,
 	if (given & BIT(OPT_NR_INODES) && opts->nr_inodes != fs->inodes_max)
 		return false;
 	if (given & BIT(OPT_WRITEBACK) && opts->writeback != fs->writeout.rate)
+		return false;
+	if (given & BIT(OPT_RESERVE) && opts->reserve != fs->reserve)
 		return false;
 	return !(given & BIT(OPT_MODE)) || opts->mode == fs->mode;
 }

@@ -6,8 +6,8 @@
  * grows, and may have holes of any size: its chunks come in segments of a page each,
  * made when a page in them is first made. A segment stays where it is until the inode is
  * evicted, so that pointers to its chunks stand. A chunk without one is a hole.
- * All but the first one count as pages of the file: somebody who writes a byte here and
- * there, and punches it again, has to find an end.
+ * All but that at the start of the file count as pages of it: somebody who writes a byte
+ * here and there, and punches it again, has to find an end.
  */
 #include <linux/gfp.h>
 #include <linux/xarray.h>
@@ -62,24 +62,18 @@ u16 *itme_chunk_count(const struct itme_chunk *c)
 	return &seg->pages[c - seg->chunk];
 }
 
-/**
- * itme_chunk_make - have a chunk in the table
- * @ino: native file
- * @idx: chunk
- *
- * Return: 0, -ENOSPC or -ENOMEM
+/*
+ * A segment is charged and in the table, or neither, for who holds it: so what is promised for
+ * those that are missing is right.
  */
-int itme_chunk_make(struct itme_inode *ino, u32 idx)
+DEFINE_MUTEX(itme_table_mutex);
+
+static int add_segment(struct itme_inode *ino, u32 nr)
 {
-	u32 nr = idx / ITME_SEG_CHUNKS;
 	struct segment *seg;
-	bool first;
 	int err;
 
-	if (!ino->native || xa_load(&ino->segs, nr))
-		return 0;
-	first = xa_empty(&ino->segs);
-	err = itme_table_charge_page(ino, first);
+	err = itme_table_charge_page(ino, nr);
 	if (err)
 		return err;
 	err = -ENOMEM;
@@ -91,14 +85,61 @@ int itme_chunk_make(struct itme_inode *ino, u32 idx)
 		INIT_LIST_HEAD(&seg->chunk[i].node);
 		seg->chunk[i].object = ino->id;
 	}
-	/* Somebody else may have been faster. */
 	err = xa_insert(&ino->segs, nr, seg, GFP_KERNEL_ACCOUNT);
 	if (!err)
 		return 0;
 	free_page((unsigned long)seg);
 uncharge:
-	itme_table_uncharge_page(ino, first);
-	return err == -EBUSY ? 0 : err;
+	itme_table_uncharge_page(ino, nr);
+	return err;
+}
+
+/**
+ * itme_chunk_make - have a chunk in the table
+ * @ino: native file
+ * @idx: chunk
+ *
+ * Return: 0, -ENOSPC or -ENOMEM
+ */
+int itme_chunk_make(struct itme_inode *ino, u32 idx)
+{
+	u32 nr = idx / ITME_SEG_CHUNKS;
+	int err = 0;
+
+	if (!ino->native || xa_load(&ino->segs, nr))
+		return 0;
+	mutex_lock(&itme_table_mutex);
+	/* Somebody else may have been faster. */
+	if (!xa_load(&ino->segs, nr))
+		err = add_segment(ino, nr);
+	mutex_unlock(&itme_table_mutex);
+	return err;
+}
+
+/**
+ * itme_tables_missing - what the table has to get before a range is full
+ * @ino: native file, itme_table_mutex held
+ * @first: page
+ * @end: page after the last
+ *
+ * Return: segments that are not there and that count, those of [first, end) that do not begin
+ * before it; all of them when @first is where a segment begins
+ */
+long itme_tables_missing(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+{
+	unsigned long nr, from = max(1UL, DIV_ROUND_UP(first, ITME_SEG_PAGES));
+	unsigned long to = DIV_ROUND_UP(end, ITME_SEG_PAGES);
+	struct segment *seg;
+	long missing;
+
+	if (to <= from)
+		return 0;
+	missing = to - from;
+	xa_for_each_range(&ino->segs, nr, seg, from, to - 1) {
+		missing--;
+		cond_resched();
+	}
+	return missing;
 }
 
 /**
