@@ -85,7 +85,8 @@ reader=$!
 becomes "another order is learned and kept" 240 cli.big 'm["phase"], m["origin"]' "('planned', 'learned')"
 kill "$reader"
 wait "$reader" 2>/dev/null
-check "it ends" stop_itmed
+stop_itmed
+is "it ends" "$?" 0
 daemon=
 "$itmectl" remove cli.big
 "$itmectl" import "$lower/cli.big" --chunk 64K >/dev/null
@@ -103,6 +104,7 @@ waits() {
 check "unmounted: it waits" wait_until 60 waits
 mount_itme dram=24M || fail "mount again"
 becomes "mounted: the configured model is imported again" 120 cli.gguf 'm["phase"]' planned
-check "it ends again" stop_itmed
+stop_itmed
+is "it ends again" "$?" 0
 daemon=
 finished
