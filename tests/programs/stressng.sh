@@ -13,7 +13,7 @@ fi
 secs=$(briefly 1 3)
 known=" $(stress-ng --stressors) "
 sizes="--mmap-bytes 24M --mmap-file --hdd-bytes 12M --iomix-bytes 8M --fallocate-bytes 16M --readahead-bytes 16M
-	--msync-bytes 8M --mremap-bytes 16M --seek-size 16M --sync-file-bytes 8M --copy-file-bytes 8M --aiol-requests 8
+	--msync-bytes 8M --mremap-bytes 16M --seek-size 16M --sync-file-bytes 8M --copy-file-bytes 128M --aiol-requests 8
 	--shm-bytes 8M --vm-bytes 32M --revio-bytes 8M --dirdeep-bytes 1M --dirdeep-dirs 2 --dirmany-bytes 64K --io-ops 5
 	--filename-opts posix"
 
@@ -46,7 +46,7 @@ one() {
 	esac
 }
 
-tmpfs_up 256
+tmpfs_up 384
 check "mount" itmefs_up 16 8 384
 # Those that go by files or map them; --class filesystem is these and more that take no path.
 brief_ones="mmap hdd fallocate rename dentry open dir seek truncate iomix copy-file xattr"

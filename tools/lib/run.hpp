@@ -44,9 +44,9 @@ BindPlan plan_binds(const std::vector<Object> &objects, const Lookup &lookup);
 Result<std::vector<std::string>> enter_namespace(const std::string &mount_path,
 						 const BindPlan &plan);
 
-/// Runs the command in a child, passes signals on to it, and waits for it; what child returns is its
-/// exit status. Then runs after, which those signals do not end either. Returns the status as of
-/// waitpid(2).
+/// Runs the command in a child, passes signals on to it, and waits for it; what child returns is
+/// its exit status. Then runs after, which those signals do not end either. Returns the status as
+/// of waitpid(2).
 Result<int> run_child(const std::function<int()> &child, const std::function<void()> &after);
 /// Ends as the child did: with its exit status, or by its signal.
 int end_as(int wait_status);

@@ -285,8 +285,8 @@ Result<FamilyStats> Family::stats()
 
 Result<itme_stats> Family::stats(std::uint32_t object)
 {
-	const auto answers = channel_->ask(
-		Message(ITME_CMD_STATS_GET).put_u32(ITME_A_STATS_OBJECT, object));
+	const auto answers =
+		channel_->ask(Message(ITME_CMD_STATS_GET).put_u32(ITME_A_STATS_OBJECT, object));
 
 	if (!answers)
 		return tl::unexpected(answers.error());
