@@ -75,7 +75,7 @@ run() {
 is() {
 	if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "got '${2//$'\n'/ / }', wanted '$3'"; fi
 }
-is "it is an itmefs of that size" "$(run sh -c 'stat -f -c %t /dev/shm; df -B1 --output=size /dev/shm | tail -1')" \
+is "it is an itmefs of that size" "$(run sh -c 'stat -f -c %t /dev/shm; df -B1 --output=size /dev/shm | tail -1 | tr -d " "')" \
 	"49544d45"$'\n'$((32 << 20))
 is "mode, and flags as elsewhere" "$(run sh -c 'stat -c %a /dev/shm; grep -c "/dev/shm itmefs.*nosuid,nodev" /proc/mounts')" \
 	"1777"$'\n'1
