@@ -47,7 +47,7 @@ one() {
 }
 
 tmpfs_up 384
-check "mount" itmefs_up 16 8 384
+check "mount" itmefs_up 8 8 384
 # Those that go by files or map them; --class filesystem is these and more that take no path.
 brief_ones="mmap hdd fallocate rename dentry open dir seek truncate iomix copy-file xattr"
 all_ones="$brief_ones mremap msync mmapfork mmapaddr fault access aio aiol chdir chmod chown dirdeep dirmany dup fcntl
@@ -56,7 +56,7 @@ all_ones="$brief_ones mremap msync mmapfork mmapaddr fault access aio aiol chdir
 for name in $(briefly "$brief_ones" "$all_ones"); do
 	one "$name"
 done
-went_out "stress-ng" "$(briefly 4 16)"
+went_out "stress-ng" "$(briefly 2 16)"
 
 # What goes to /dev/shm: shared memory and semaphores of POSIX, several at once, with memory being taken meanwhile.
 ends "stress-ng in /dev/shm of itmefs" $((secs * 4 + 120)) "$itmectl" run --shm 96M -- \
