@@ -100,7 +100,8 @@ static int attach(const char *options)
 	close(fd);
 	if (err)
 		return err;
-	if (!POLL(!find("/sys/block/nvme*n*/device/subsysnqn", path, sizeof(path)), 20))
+	/* not nvmeXcYnZ: with multipath that is one of the paths, and has no node */
+	if (!POLL(!find("/sys/block/nvme[0-9]n*/device/subsysnqn", path, sizeof(path)), 20))
 		return -ENODEV;
 	snprintf(dev, sizeof(dev), "/dev/%.*s", (int)strcspn(path + 11, "/"), path + 11);
 	if (!POLL(!access(dev, F_OK), 20))
