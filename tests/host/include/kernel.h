@@ -17,6 +17,8 @@
 
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	(1UL << PAGE_SHIFT)
+/* of kmod/compat.h, which knows of versions of the real one */
+#define ITME_WRITTEN_ORDER	9
 #define NSEC_PER_SEC	1000000000L
 #define HZ		250
 #ifndef U32_MAX
