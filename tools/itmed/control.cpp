@@ -86,7 +86,7 @@ itme::Result<Request> parse_request(std::string_view line)
 	Request request;
 
 	if (!json.is_object() || !json.contains("request") || !json["request"].is_string())
-		return itme::fail(EINVAL, "a request is {{\"request\": \"status\"}} or the like");
+		return itme::fail(EINVAL, R"(a request is {{"request": "status"}} or the like)");
 	request.name = json["request"].get<std::string>();
 	if (const auto model = json.find("model"); model != json.end()) {
 		if (!model->is_string())
@@ -243,14 +243,11 @@ void Control::answer(Client &client, std::string_view line)
 	itme::Result<Json> result = itme::fail(EACCES, "not for this user; run it as root");
 
 	// Who may not ask is told nothing, not even what he has done wrong.
-	if (client.access == Access::none || (!request && client.access == Access::none))
-		client.out = format_answer(result);
-	else if (!request)
-		client.out = format_answer(tl::unexpected(request.error()));
-	else if (client.access < access_for(request->name))
-		client.out = format_answer(result);
-	else
-		client.out = format_answer(answer_(*request));
+	if (client.access != Access::none && !request)
+		result = tl::unexpected(request.error());
+	else if (request && client.access >= access_for(request->name))
+		result = answer_(*request);
+	client.out = format_answer(result);
 	sd_event_source_set_io_events(client.source, EPOLLOUT);
 }
 

@@ -48,7 +48,9 @@ public:
 	static itme::Result<std::unique_ptr<Control>>
 	listen(sd_event *loop, const std::string &path, std::optional<gid_t> group, Answer answer);
 	Control(const Control &) = delete;
+	Control(Control &&) = delete;
 	Control &operator=(const Control &) = delete;
+	Control &operator=(Control &&) = delete;
 	~Control();
 
 	/// At once; more wait in the queue of the kernel.

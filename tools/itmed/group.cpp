@@ -26,7 +26,7 @@ PartName part_of(std::string_view name)
 {
 	constexpr std::string_view of = "-of-";
 	constexpr std::size_t tail = 1 + digits + of.size() + digits;
-	const PartName alone{std::string(name), 1, 1};
+	PartName alone{std::string(name), 1, 1};
 
 	for (const std::string_view suffix : {".gguf", ".safetensors"}) {
 		if (!name.ends_with(suffix) || name.size() <= tail + suffix.size())
