@@ -41,7 +41,9 @@ public:
 					  const ParserLimits &limits);
 
 	Parser(const Parser &) = delete;
+	Parser(Parser &&) = delete;
 	Parser &operator=(const Parser &) = delete;
+	Parser &operator=(Parser &&) = delete;
 	Parser(Parser &&other) noexcept;
 	Parser &operator=(Parser &&other) noexcept;
 	~Parser();

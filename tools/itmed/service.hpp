@@ -21,7 +21,9 @@ class Service
 public:
 	Service(std::string config_path, Config config);
 	Service(const Service &) = delete;
+	Service(Service &&) = delete;
 	Service &operator=(const Service &) = delete;
+	Service &operator=(Service &&) = delete;
 	~Service();
 
 	/// Until SIGTERM; the exit status.
