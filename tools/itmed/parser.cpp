@@ -68,7 +68,8 @@ itme::Result<ParsedModel> parse_answer(std::string_view answer)
 	const std::size_t end = answer.find('\n');
 	ParsedModel model;
 
-	if (end == std::string_view::npos || end > text_max + good.size() + bad.size())
+	// Or there is none: npos is more than anything.
+	if (end > text_max + good.size() + bad.size())
 		return itme::fail(EPROTO, "its answer makes no sense");
 	const std::string_view head = answer.substr(0, end);
 	if (head.starts_with(bad))

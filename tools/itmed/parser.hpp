@@ -41,9 +41,7 @@ public:
 					  const ParserLimits &limits);
 
 	Parser(const Parser &) = delete;
-	Parser(Parser &&) = delete;
 	Parser &operator=(const Parser &) = delete;
-	Parser &operator=(Parser &&) = delete;
 	Parser(Parser &&other) noexcept;
 	Parser &operator=(Parser &&other) noexcept;
 	~Parser();
