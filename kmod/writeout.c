@@ -3,8 +3,9 @@
  * DOC: room is made before it is needed, and reads go before writes
  *
  * A fault that finds no room must wait for what leaves; if that has been written, it
- * must wait for the write, which a worker does. So as soon as somebody writes and there is little room in
- * the last tier of memory, writers let the policy's victims leave, a few at a time.
+ * must wait for the write, which a worker does. So as soon as somebody writes and there is
+ * little room in the last tier of memory, writers let the policy's victims leave, a few at
+ * a time.
  *
  * Somebody waits for most reads, for few writes: while there are reads under way, writes
  * go one small part at a time, unless a read waits for the room that they make.
@@ -87,9 +88,15 @@ static void make_room(struct work_struct *work)
 	struct itme_roomer *r = container_of(work, struct itme_roomer, work);
 
 	WRITE_ONCE(r->gone, itme_evict(r->fs, r->tier, true));
-	/* Who sees the round sees what came of it; pairs with itme_writeout_room(). */
+	/* Who sees the round sees what came of it; pairs with round_over(). */
 	smp_store_release(&r->rounds, r->rounds + 1);
 	wake_up_all(&r->fs->pages_wait);
+}
+
+static bool round_over(const struct itme_roomer *r, u32 round)
+{
+	/* Pairs with make_room(). */
+	return smp_load_acquire(&r->rounds) != round;
 }
 
 /**
@@ -109,9 +116,8 @@ int itme_writeout_room(struct itme_fs *fs, int tier, long pages)
 	u32 round = READ_ONCE(r->rounds);
 
 	queue_work(fs->writeout.wq, &r->work);
-	/* Pairs with make_room(). */
-	if (wait_event_killable(fs->pages_wait, smp_load_acquire(&r->rounds) != round ||
-						itme_tier_room(tier) >= pages))
+	if (wait_event_killable(fs->pages_wait,
+				round_over(r, round) || itme_tier_room(tier) >= pages))
 		return -EINTR;
 	return READ_ONCE(r->gone) > 0 || itme_tier_room(tier) >= pages;
 }
