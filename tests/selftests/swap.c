@@ -577,6 +577,9 @@ TEST_F(swap, read_error_is_of_the_chunk)
 	fd = create("f");
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, put(fd, 0, SIZE, 1));
+	/* there is room for what is read, with nothing to be written for it */
+	ASSERT_EQ(0, advise(fd, 0, SIZE, ITME_ADVICE_PAGEOUT, ANY, NULL));
+	ASSERT_EQ(0, check_read(fd, 16 * CHUNK, 4 * CHUNK, 1));
 	ASSERT_TRUE(POLL(at_rest(self->id), 20));
 	ASSERT_EQ(0, dm_fail_all());
 	p = map_ro(fd, 0, SIZE);
@@ -591,7 +594,7 @@ TEST_F(swap, read_error_is_of_the_chunk)
 		EXPECT_EQ(SIGBUS, touch(p + i * CHUNK));
 		bad++;
 	}
-	EXPECT_LT(0, good);
+	EXPECT_LE(4, good);
 	EXPECT_LE(12, bad);
 	/* reads do not make it bad */
 	EXPECT_FALSE(is_bad(self->id));
