@@ -101,7 +101,7 @@ while [ ! -e "$dir/heard" ]; do
 	PYTHONDONTWRITEBYTECODE=1 python3 "$client" --spec "$top/Documentation/netlink/specs/itme.yaml" --no-schema \
 		--do plan-step --json "{\"id\": $plan, \"at\": 1}"
 done >"$dir/steps" 2>&1 &
-ynl --subscribe events --sleep 8
+ynl --subscribe events --sleep 15
 touch "$dir/heard"
 wait
 is "steps" "$(sort -u "$dir/steps")" None
