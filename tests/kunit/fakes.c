@@ -8,6 +8,7 @@
 #include <linux/delay.h>
 #include <linux/random.h>
 
+#include "swap.h"
 #include "trigger.h"
 #include "world.h"
 
@@ -204,4 +205,24 @@ int itme_make_room(struct itme_fs *fs, int tier, long pages)
 		if (!itme_evict(fs, tier, true))
 			return -ENOSPC;
 	return 0;
+}
+
+/* swap.c and quota.c: of written files, and here are none. */
+
+pgoff_t itme_stored_next(struct itme_inode *ino, pgoff_t index, pgoff_t end, bool stored)
+{
+	return stored ? end : index;
+}
+
+int itme_table_charge_page(struct itme_inode *ino, u32 nr)
+{
+	return -ENOSPC;
+}
+
+void itme_table_uncharge_page(struct itme_inode *ino, u32 nr)
+{
+}
+
+void itme_table_uncharge(struct itme_fs *fs, long bytes)
+{
 }
