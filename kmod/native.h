@@ -5,6 +5,7 @@
 #ifndef ITME_NATIVE_H
 #define ITME_NATIVE_H
 
+#include <linux/highmem.h>
 #include <linux/pagemap.h>
 
 #include "itme.h"
@@ -53,7 +54,9 @@ void itme_page_put_back(struct itme_inode *ino, struct folio *folio, pgoff_t ind
 long itme_pages_stored(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 bool itme_pages_drop(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 long itme_pages_units(struct itme_inode *ino, pgoff_t first, pgoff_t end);
-bool itme_pages_none(struct itme_inode *ino, u32 idx);
+void itme_pages_each(struct itme_inode *ino, pgoff_t first, pgoff_t end,
+		     void (*fn)(struct itme_inode *ino, pgoff_t from, pgoff_t to, void *arg),
+		     void *arg);
 struct itme_share itme_pages_count(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 int itme_page_zero(struct itme_inode *ino, loff_t from, loff_t to);
@@ -83,6 +86,15 @@ static inline bool itme_beyond_end(struct itme_inode *ino, struct folio *folio)
 	return ino->native && folio_test_large(folio) &&
 	       folio_next_index(folio) >
 	       DIV_ROUND_UP(i_size_read(ino->vfs.i_mapping->host), PAGE_SIZE);
+}
+
+static inline bool itme_page_is_zero(struct page *page)
+{
+	void *at = kmap_local_page(page);
+	bool zero = !memchr_inv(at, 0, PAGE_SIZE);
+
+	kunmap_local(at);
+	return zero;
 }
 
 /* Has some of its memory gone bad? */

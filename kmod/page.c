@@ -474,7 +474,7 @@ static void remove_in_cache(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 }
 
 /* Nothing of it, and nobody about to make any: most of the chunks of a sparse file. */
-bool itme_pages_none(struct itme_inode *ino, u32 idx)
+static bool nothing_in(struct itme_inode *ino, u32 idx)
 {
 	pgoff_t first = itme_chunk_start(ino, idx);
 	pgoff_t end = first + itme_chunk_pages(ino, idx);
@@ -497,10 +497,59 @@ static void count_parts(struct itme_inode *ino, pgoff_t first, pgoff_t end,
 	pgoff_t page = clamp(ino->reserved, first, end);
 	pgoff_t unit = clamp(round_up(ino->reserved, ITME_UNIT_PAGES), first, end);
 
-	inside->pages = count_pages(ino, first, page);
-	beyond->pages = count_pages(ino, page, end);
-	inside->units = unit > first ? itme_pages_units(ino, first, unit) : 0;
-	beyond->units = unit < end ? itme_pages_units(ino, unit, end) : 0;
+	*inside = (struct itme_share){
+		.pages = count_pages(ino, first, page),
+		.units = unit > first ? itme_pages_units(ino, first, unit) : 0,
+	};
+	*beyond = (struct itme_share){
+		.pages = count_pages(ino, page, end),
+		.units = unit < end ? itme_pages_units(ino, unit, end) : 0,
+	};
+}
+
+/**
+ * itme_pages_each - own one after the other the chunks of a range that have pages
+ * @ino: native file, inode lock held
+ * @first: page
+ * @end: page after the last
+ * @fn: called for what of the range is in the chunk, which it owns meanwhile
+ * @arg: for @fn
+ *
+ * Whoever comes for a page from then on, and finds its chunk owned, waits.
+ */
+void itme_pages_each(struct itme_inode *ino, pgoff_t first, pgoff_t end,
+		     void (*fn)(struct itme_inode *ino, pgoff_t from, pgoff_t to, void *arg),
+		     void *arg)
+{
+	for (u32 idx = itme_chunk_of(ino, first); itme_chunk_next(ino, &idx); idx++) {
+		pgoff_t start = itme_chunk_start(ino, idx);
+		pgoff_t from = max(first, start);
+		pgoff_t to = min(end, start + itme_chunk_pages(ino, idx));
+		long pages;
+		int tier;
+
+		if (from >= end)
+			break;
+		cond_resched();
+		if (nothing_in(ino, idx))
+			continue;
+		itme_chunk_take(ino, idx);
+		tier = itme_chunk_at(ino, idx)->tier;
+		fn(ino, from, to, arg);
+		pages = itme_present(ino, idx);
+		itme_chunk_set_pages(ino, idx, pages);
+		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
+	}
+}
+
+static void count_some(struct itme_inode *ino, pgoff_t from, pgoff_t to, void *arg)
+{
+	struct itme_share *n = arg;
+
+	n->pages += count_pages(ino, from, to);
+	from = round_up(from, ITME_UNIT_PAGES);
+	if (from < to)
+		n->units += itme_pages_units(ino, from, to);
 }
 
 /**
@@ -515,27 +564,7 @@ struct itme_share itme_pages_count(struct itme_inode *ino, pgoff_t first, pgoff_
 {
 	struct itme_share n = {};
 
-	for (u32 idx = itme_chunk_of(ino, first); itme_chunk_next(ino, &idx); idx++) {
-		pgoff_t from = max(first, itme_chunk_start(ino, idx));
-		pgoff_t to = min(end, itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
-		long pages;
-		int tier;
-
-		if (from >= end)
-			break;
-		cond_resched();
-		if (itme_pages_none(ino, idx))
-			continue;
-		itme_chunk_take(ino, idx);
-		tier = itme_chunk_at(ino, idx)->tier;
-		n.pages += count_pages(ino, from, to);
-		from = round_up(from, ITME_UNIT_PAGES);
-		if (from < to)
-			n.units += itme_pages_units(ino, from, to);
-		pages = itme_present(ino, idx);
-		itme_chunk_set_pages(ino, idx, pages);
-		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
-	}
+	itme_pages_each(ino, first, end, count_some, &n);
 	return n;
 }
 
@@ -546,43 +575,30 @@ static void subtract(struct itme_share *from, const struct itme_share *what)
 	from->units -= what->units;
 }
 
+static void remove_some(struct itme_inode *ino, pgoff_t from, pgoff_t to, void *unused)
+{
+	struct itme_share inside, beyond, in_left, left;
+
+	count_parts(ino, from, to, &inside, &beyond);
+	if (!inside.pages && !beyond.pages)
+		return;
+	remove_in_cache(ino, from, to);
+	itme_stored_forget(ino, from, to);
+	count_parts(ino, from, to, &in_left, &left);
+	subtract(&inside, &in_left);
+	subtract(&beyond, &left);
+	itme_quota_gone(ino, &inside, &beyond);
+}
+
 /**
  * itme_pages_remove - pages cease
  * @ino: native file, inode lock held
  * @first: page
  * @end: page after the last
- *
- * Whoever comes for one from now on, and finds its chunk owned, waits.
  */
 void itme_pages_remove(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 {
-	for (u32 idx = itme_chunk_of(ino, first); itme_chunk_next(ino, &idx); idx++) {
-		pgoff_t from = max(first, itme_chunk_start(ino, idx));
-		pgoff_t to = min(end, itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
-		struct itme_share inside = {}, beyond = {}, in_left = {}, left = {};
-		long pages;
-		int tier;
-
-		if (from >= end)
-			break;
-		cond_resched();
-		if (itme_pages_none(ino, idx))
-			continue;
-		itme_chunk_take(ino, idx);
-		tier = itme_chunk_at(ino, idx)->tier;
-		count_parts(ino, from, to, &inside, &beyond);
-		if (inside.pages || beyond.pages) {
-			remove_in_cache(ino, from, to);
-			itme_stored_forget(ino, from, to);
-			count_parts(ino, from, to, &in_left, &left);
-			subtract(&inside, &in_left);
-			subtract(&beyond, &left);
-			itme_quota_gone(ino, &inside, &beyond);
-		}
-		pages = itme_present(ino, idx);
-		itme_chunk_set_pages(ino, idx, pages);
-		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
-	}
+	itme_pages_each(ino, first, end, remove_some, NULL);
 }
 
 /**

@@ -67,28 +67,19 @@ static long count_holes(struct itme_inode *ino, pgoff_t first, pgoff_t end, long
 	return pages;
 }
 
-static bool is_zero(struct page *page)
-{
-	void *at = kmap_local_page(page);
-	bool zero = !memchr_inv(at, 0, PAGE_SIZE);
-
-	kunmap_local(at);
-	return zero;
-}
-
 /* Locked and unmapped. */
 static bool is_blank(struct folio *folio)
 {
 	if (!itme_folio_unused(folio) || itme_folio_poisoned(folio))
 		return false;
 	for (long i = 0; i < folio_nr_pages(folio); i++)
-		if (!is_zero(folio_page(folio, i)))
+		if (!itme_page_is_zero(folio_page(folio, i)))
 			return false;
 	return true;
 }
 
-/* Of a chunk that is owned. */
-static void unmake(struct itme_inode *ino, pgoff_t first, pgoff_t end)
+/* What is in memory and reads as zeroes ceases: nobody can tell, but for the room. */
+static void unmake(struct itme_inode *ino, pgoff_t first, pgoff_t end, void *unused)
 {
 	struct address_space *mapping = ino->vfs.i_mapping;
 	unsigned long index = first;
@@ -116,29 +107,6 @@ static void unmake(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 		folio_unlock(folio);
 		folio_put(folio);
 		cond_resched();
-	}
-}
-
-/* What is in memory and reads as zeroes ceases: nobody can tell, but for the room. */
-static void unmake_all(struct itme_inode *ino, pgoff_t first, pgoff_t end)
-{
-	for (u32 idx = itme_chunk_of(ino, first); itme_chunk_next(ino, &idx); idx++) {
-		pgoff_t from = max(first, itme_chunk_start(ino, idx));
-		pgoff_t to = min(end, itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
-		long pages;
-		int tier;
-
-		if (from >= end)
-			break;
-		cond_resched();
-		if (itme_pages_none(ino, idx))
-			continue;
-		itme_chunk_take(ino, idx);
-		tier = itme_chunk_at(ino, idx)->tier;
-		unmake(ino, from, to);
-		pages = itme_present(ino, idx);
-		itme_chunk_set_pages(ino, idx, pages);
-		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
 	}
 }
 
@@ -239,7 +207,7 @@ int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 	if (want.made)
 		itme_lru_drain();
 	if (err && want.made)
-		unmake_all(ino, first, end);
+		itme_pages_each(ino, first, end, unmake, NULL);
 	itme_quota_unpromise(ino);
 	return err;
 }
@@ -250,7 +218,7 @@ static void blank(struct folio *folio, pgoff_t first, pgoff_t end)
 	for (pgoff_t index = first; index < end; index++) {
 		struct page *page = folio_file_page(folio, index);
 
-		if (itme_page_poisoned(folio, index) || is_zero(page))
+		if (itme_page_poisoned(folio, index) || itme_page_is_zero(page))
 			continue;
 		clear_highpage(page);
 		folio_mark_dirty(folio);
@@ -279,6 +247,12 @@ static void blank_all(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 	}
 }
 
+static void zero_some(struct itme_inode *ino, pgoff_t from, pgoff_t to, void *unused)
+{
+	blank_all(ino, from, to);
+	itme_stored_zero(ino, from, to);
+}
+
 /**
  * itme_pages_zero - pages beyond the end of the file are to be those of a hole
  * @ino: native file, inode lock held, about to grow
@@ -290,23 +264,5 @@ static void blank_all(struct itme_inode *ino, pgoff_t first, pgoff_t end)
  */
 void itme_pages_zero(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 {
-	for (u32 idx = itme_chunk_of(ino, first); itme_chunk_next(ino, &idx); idx++) {
-		pgoff_t from = max(first, itme_chunk_start(ino, idx));
-		pgoff_t to = min(end, itme_chunk_start(ino, idx) + itme_chunk_pages(ino, idx));
-		long pages;
-		int tier;
-
-		if (from >= end)
-			break;
-		cond_resched();
-		if (itme_pages_none(ino, idx))
-			continue;
-		itme_chunk_take(ino, idx);
-		tier = itme_chunk_at(ino, idx)->tier;
-		blank_all(ino, from, to);
-		itme_stored_zero(ino, from, to);
-		pages = itme_present(ino, idx);
-		itme_chunk_set_pages(ino, idx, pages);
-		itme_chunk_end_leave(ino, idx, pages ? tier : ITME_TIER_NVME, false);
-	}
+	itme_pages_each(ino, first, end, zero_some, NULL);
 }

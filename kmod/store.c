@@ -139,15 +139,6 @@ static int gather(struct store *st)
 	return err;
 }
 
-static bool is_zero(struct page *page)
-{
-	void *at = kmap_local_page(page);
-	bool zero = !memchr_inv(at, 0, PAGE_SIZE);
-
-	kunmap_local(at);
-	return zero;
-}
-
 /* What there is to store, by unit. */
 static void look(struct store *st)
 {
@@ -162,7 +153,7 @@ static void look(struct store *st)
 			u16 bit = 1U << (first + n) % ITME_UNIT_PAGES;
 
 			st->pages[unit] |= bit;
-			if (is_zero(folio_page(folio, n)))
+			if (itme_page_is_zero(folio_page(folio, n)))
 				st->zero[unit] |= bit;
 		}
 		cond_resched();
