@@ -13,16 +13,12 @@
 #include <time.h>
 
 #include "fixture.h"
+#include "written.h"
 
 #define TIERS	"dram=16M,cxl=32M"
 
 FIXTURE(native_data) {};
 ITME_FIXTURE(native_data)
-
-static int create(const char *name)
-{
-	return file_open(name, O_RDWR | O_CREAT | O_EXCL);
-}
 
 static int all_zero(const char *p, size_t len)
 {
@@ -36,21 +32,6 @@ static int reads_zero(int fd, uint64_t off, uint64_t len)
 
 	free(buf);
 	return ok;
-}
-
-/* 512-byte blocks of a file, as pages */
-static uint64_t pages_of(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) ? UINT64_MAX : st.st_blocks * 512 / PAGE;
-}
-
-static off_t size_of(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) ? -1 : st.st_size;
 }
 
 static int write_at(int fd, uint64_t off, uint64_t len, uint64_t seed)

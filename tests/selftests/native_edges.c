@@ -10,30 +10,12 @@
 #include <sys/uio.h>
 
 #include "fixture.h"
+#include "written.h"
 
 #define TIERS	"dram=16M"
 
 FIXTURE(native_edges) {};
 ITME_FIXTURE(native_edges)
-
-static int create(const char *name)
-{
-	return file_open(name, O_RDWR | O_CREAT | O_EXCL);
-}
-
-static uint64_t pages_of(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) ? UINT64_MAX : st.st_blocks * 512 / PAGE;
-}
-
-static off_t size_of(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) ? -1 : st.st_size;
-}
 
 /* the largest size that ftruncate(2) takes */
 static off_t largest(int fd)
@@ -191,30 +173,16 @@ out:
 	close(fd);
 }
 
-static int limit(const char *dir, uint32_t flags, uint64_t bytes, uint64_t *used)
-{
-	struct itme_limit arg = { .bytes = bytes, .flags = flags };
-	int fd = open(file_path(dir), O_RDONLY), err;
-
-	if (fd < 0)
-		return -errno;
-	err = ioctl(fd, ITME_IOC_LIMIT, &arg) ? -errno : 0;
-	close(fd);
-	if (used)
-		*used = arg.used;
-	return err;
-}
-
 /* a byte here and there, each taken back: where they have been takes memory all the same */
 TEST_F(native_edges, scattered)
 {
 	const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-	uint64_t used, i;
+	uint64_t bytes = MIB, used, i;
 	int fd;
 
 	MOUNT(TIERS);
 	ASSERT_EQ(0, mkdir(file_path("d"), 0755));
-	ASSERT_EQ(0, limit("d", ITME_LIMIT_SET, MIB, NULL));
+	ASSERT_EQ(0, limit("d", ITME_LIMIT_SET, &bytes, NULL));
 	fd = create("d/a");
 	ASSERT_LE(0, fd);
 	/* a file that is not scattered has all that there is */
@@ -229,12 +197,12 @@ TEST_F(native_edges, scattered)
 	EXPECT_LT(200, i);
 	EXPECT_GE(MIB / PAGE + 1, i);
 	EXPECT_EQ(0, pages_of(fd));
-	ASSERT_EQ(0, limit("d", 0, 0, &used));
+	ASSERT_EQ(0, limit("d", 0, &bytes, &used));
 	EXPECT_LT(MIB - 8 * PAGE, used);
 	EXPECT_EQ(0, ftruncate(fd, 0));
 	close(fd);
 	EXPECT_EQ(0, file_unlink("d/a"));
-	ASSERT_EQ(0, limit("d", 0, 0, &used));
+	ASSERT_EQ(0, limit("d", 0, &bytes, &used));
 	EXPECT_EQ(0, used);
 	EXPECT_EQ(0, rmdir(file_path("d")));
 }

@@ -7,6 +7,7 @@
 
 #include "area.h"
 #include "names.h"
+#include "written.h"
 
 FIXTURE(quota) {};
 ITME_FIXTURE(quota)
@@ -19,21 +20,6 @@ static const char *at(const char *name)
 
 	i = (i + 1) % 4;
 	return strcpy(path[i], file_path(name));
-}
-
-static int limit(const char *name, uint32_t flags, uint64_t *bytes, uint64_t *used)
-{
-	struct itme_limit arg = { .bytes = *bytes, .flags = flags };
-	int fd = open(at(name), O_RDONLY), err;
-
-	if (fd < 0)
-		return -errno;
-	err = ioctl(fd, ITME_IOC_LIMIT, &arg) ? -errno : 0;
-	close(fd);
-	*bytes = arg.bytes;
-	if (used)
-		*used = arg.used;
-	return err;
 }
 
 static int set_limit(const char *name, uint64_t bytes)
@@ -373,13 +359,6 @@ static int sized(const char *name, uint64_t size)
 static uint64_t left(void)
 {
 	return room(".").f_bfree * PAGE;
-}
-
-static off_t size_of(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) ? -1 : st.st_size;
 }
 
 /* In a child, as what has no room is SIGBUS: write to each page of a mapping. */

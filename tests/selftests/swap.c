@@ -11,6 +11,7 @@
 #include "area.h"
 #include "dm.h"
 #include "fixture.h"
+#include "written.h"
 
 #define SIZE	(20 * CHUNK)
 
@@ -58,34 +59,6 @@ do {									\
 	ASSERT_EQ(0, swap_add(__fd, prio, flags, id));			\
 	close(__fd);							\
 } while (0)
-
-static int create(const char *name)
-{
-	int fd = open(file_path(name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	return fd < 0 ? -errno : fd;
-}
-
-/* the pattern into a range of a file by write(2): 0 or -errno */
-static int put(int fd, uint64_t off, uint64_t len, uint64_t seed)
-{
-	char *buf = malloc(MIB);
-	int err = buf ? 0 : -ENOMEM;
-
-	while (!err && len) {
-		size_t n = len < MIB ? len : MIB;
-		ssize_t done;
-
-		pattern_fill(buf, n, off, seed);
-		done = pwrite(fd, buf, n, off);
-		if (done != (ssize_t)n)
-			err = done < 0 ? -errno : -ENOSPC;
-		off += n;
-		len -= n;
-	}
-	free(buf);
-	return err;
-}
 
 static bool is_bad(uint32_t id)
 {

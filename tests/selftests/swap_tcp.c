@@ -8,6 +8,7 @@
 
 #include "area.h"
 #include "fixture.h"
+#include "written.h"
 
 #define NQN	"itme-selftest"
 #define NVMET	"/sys/kernel/config/nvmet"
@@ -135,20 +136,6 @@ FIXTURE_TEARDOWN_PARENT(swap_tcp)
 		EXPECT_NULL(wrong) TH_LOG("after the test: %s", wrong);
 }
 
-static int put(int fd, uint64_t off, uint64_t len, uint64_t seed)
-{
-	char *buf = malloc(MIB);
-	int err = buf ? 0 : -ENOMEM;
-
-	for (; !err && len; off += MIB, len -= MIB) {
-		pattern_fill(buf, MIB, off, seed);
-		if (pwrite(fd, buf, MIB, off) != (ssize_t)MIB)
-			err = -errno ?: -ENOSPC;
-	}
-	free(buf);
-	return err;
-}
-
 static int use_it(void *arg)
 {
 	int fd = *(int *)arg;
@@ -166,7 +153,7 @@ TEST_F(swap_tcp, reconnect)
 	ASSERT_LE(0, area);
 	ASSERT_EQ(0, swap_add(area, -1, ITME_SWAP_CHECK, &self->id));
 	close(area);
-	fd = open(file_path("f"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = create("f");
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, put(fd, 0, SIZE, 1));
 	EXPECT_EQ(0, check_read(fd, 0, SIZE, 1));
@@ -199,7 +186,7 @@ TEST_F(swap_tcp, gone)
 	ASSERT_LE(0, area);
 	ASSERT_EQ(0, swap_add(area, -1, 0, &self->id));
 	close(area);
-	fd = open(file_path("f"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = create("f");
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, put(fd, 0, SIZE, 1));
 	ASSERT_EQ(0, find("/sys/class/nvme/nvme*/subsysnqn", path, sizeof(path)));
