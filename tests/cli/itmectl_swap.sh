@@ -100,7 +100,11 @@ dmsetup suspend --nolockfs clislow
 dmsetup load clislow --table "0 $(blockdev --getsz /dev/cliswap) delay /dev/cliswap 0 2000 /dev/cliswap 0 2000"
 dmsetup resume --noudevsync clislow
 succeeds "and then more" tier set dram 96M
-timeout --preserve-status -s INT 3 "$itmectl" swap remove --all >"$dir/out" 2>"$dir/err"
+env --default-signal=INT "$itmectl" swap remove --all >"$dir/out" 2>"$dir/err" &
+remover=$!
+check "it is being removed" wait_until 60 sh -c "'$itmectl' swap list --json | grep -q draining"
+kill -INT "$remover"
+wait "$remover"
 is "Ctrl-C: exit status and why" "$?:$(grep -c 'interrupted; it is used as before' "$dir/err")" 1:1
 succeeds "swap list after it" swap list --json
 json_is "it is still in use" '[(a["flags"], a["used"] > 0) for a in d]' "[([], True)]"

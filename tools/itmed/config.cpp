@@ -271,7 +271,7 @@ Setter listen_address(Reader &reader, std::string &out)
 			out = *value;
 		else
 			reader.problem(node, "'listen' is not an address with a port",
-				       "write \"127.0.0.1:9464\", or \"\" for none");
+				       R"(write "127.0.0.1:9464", or "" for none)");
 	};
 }
 
