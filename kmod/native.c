@@ -4,7 +4,7 @@
  *
  * The size, and that pages cease, are under the inode lock. That is taken for write(2),
  * truncate and fallocate, not for faults and read(2): these find pages one by one, see
- * page.c, and look at the size when they have one.
+ * make.c, and look at the size when they have one.
  */
 #include <linux/fs.h>
 #include <linux/falloc.h>

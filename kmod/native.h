@@ -44,13 +44,16 @@ void itme_host_exit(void);
 int itme_host_make(struct itme_inode *ino);
 void itme_host_free(struct itme_inode *ino);
 
-/* page.c */
-enum itme_page itme_page_look(struct itme_inode *ino, pgoff_t index, pgoff_t *end);
-int itme_page_wait(struct itme_inode *ino, pgoff_t index, pgoff_t *end);
+/* make.c */
 int itme_page_lock(struct itme_inode *ino, pgoff_t index, struct itme_want *want,
 		   struct folio **folio);
-bool itme_page_remove(struct itme_inode *ino, struct folio *folio);
 void itme_page_put_back(struct itme_inode *ino, struct folio *folio, pgoff_t index, bool dirty);
+
+/* page.c */
+pgoff_t itme_page_next(struct itme_inode *ino, pgoff_t index, pgoff_t end);
+enum itme_page itme_page_look(struct itme_inode *ino, pgoff_t index, pgoff_t *end);
+int itme_page_wait(struct itme_inode *ino, pgoff_t index, pgoff_t *end);
+bool itme_page_remove(struct itme_inode *ino, struct folio *folio);
 long itme_pages_stored(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 bool itme_pages_drop(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 long itme_pages_units(struct itme_inode *ino, pgoff_t first, pgoff_t end);

@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DOC: pages of native files: they come into being and cease
+ * DOC: pages of native files: what they are, and that they cease
  *
  * A page of a native file exists when it is in the page cache or has a copy in a swap
  * area (swap.h); else it is a hole. Only the owner of its chunk makes one or has one
  * cease. A new page is dirty from the moment it can be found, so a folio that is clean
  * has copies of all its pages, and whoever finds one clean, locked and unmapped, may
  * drop it.
- *
- * New pages are made by the task that needs them, not by a worker: there is nothing to
- * read. They are charged to the root memory cgroup all the same, as in fill.c.
  */
-#include <linux/init_task.h>
-#include <linux/memcontrol.h>
 #include <linux/pagevec.h>
-#include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
 
 #include "itme.h"
 #include "native.h"
@@ -23,23 +16,6 @@
 #include "stored.h"
 #include "swap.h"
 #include "trigger.h"
-
-/* A new page gives up when nothing could leave for it for so long. */
-#define MAKE_PATIENCE	(5 * HZ)
-/* Once the old folio is gone, its copy has to come in: a few words of memory. */
-#define GFP_MUST	(GFP_KERNEL | __GFP_NOFAIL)
-
-/**
- * struct make - a page being made
- * @ino: file
- * @idx: chunk, ITME_FILLING by the caller
- * @tier: where its memory comes from
- */
-struct make {
-	struct itme_inode *ino;
-	u32 idx;
-	int tier;
-};
 
 static bool is_there(struct itme_inode *ino, pgoff_t index)
 {
@@ -56,8 +32,8 @@ static pgoff_t next_there(struct itme_inode *ino, pgoff_t index, pgoff_t end)
 	return xa_find(&ino->vfs.i_mapping->i_pages, &at, end - 1, XA_PRESENT) ? at : end;
 }
 
-/* As next_there(), or has a copy. The chunk is owned, or fs->lock held. */
-static pgoff_t next_page(struct itme_inode *ino, pgoff_t index, pgoff_t end)
+/* The same, or it has a copy. The chunk is owned, or fs->lock held. */
+pgoff_t itme_page_next(struct itme_inode *ino, pgoff_t index, pgoff_t end)
 {
 	return itme_stored_next(ino, index, next_there(ino, index, end), true);
 }
@@ -68,7 +44,7 @@ long itme_pages_units(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 	long units = 0;
 
 	for (pgoff_t at = round_down(first, ITME_UNIT_PAGES); at < end; at += ITME_UNIT_PAGES)
-		units += next_page(ino, at, at + ITME_UNIT_PAGES) < at + ITME_UNIT_PAGES;
+		units += itme_page_next(ino, at, at + ITME_UNIT_PAGES) < at + ITME_UNIT_PAGES;
 	return units;
 }
 
@@ -99,241 +75,9 @@ enum itme_page itme_page_look(struct itme_inode *ino, pgoff_t index, pgoff_t *en
 	else if (itme_stored(ino, index))
 		what = ITME_PAGE_STORED;
 	else
-		*end = next_page(ino, index, *end);
+		*end = itme_page_next(ino, index, *end);
 	spin_unlock(&ino->fs->lock);
 	return what;
-}
-
-static int other_tier(const struct make *m)
-{
-	return m->tier == ITME_TIER_DRAM ? ITME_TIER_CXL : ITME_TIER_DRAM;
-}
-
-static void use_tier(struct make *m, int tier)
-{
-	if (!atomic_long_read(&itme_tiers[tier].budget))
-		return;
-	m->tier = tier;
-	itme_chunk_replace(m->ino, m->idx, tier);
-}
-
-/*
- * Room for new pages, in DRAM if anything can leave it, else in CXL. The quota has allowed
- * them, so there is room, unless it is in transit or held; that is waited for as long as
- * anything moves, if @patient.
- */
-static int charge(struct make *m, long pages, bool patient)
-{
-	struct itme_fs *fs = m->ino->fs;
-	unsigned long since = jiffies;
-	bool starving = false;
-	int err = 0;
-
-	while (!itme_tier_charge(m->tier, pages)) {
-		err = itme_writeout_room(fs, m->tier, pages);
-		if (err < 0)
-			break;
-		if (err) {
-			since = jiffies;
-			continue;
-		}
-		if (itme_tier_charge(other_tier(m), pages)) {
-			use_tier(m, other_tier(m));
-			break;
-		}
-		err = itme_writeout_room(fs, other_tier(m), pages);
-		if (err < 0)
-			break;
-		if (err) {
-			since = jiffies;
-			continue;
-		}
-		err = -ENOSPC;
-		if (!patient || time_after(jiffies, since + MAKE_PATIENCE))
-			break;
-		err = 0;
-		if (!starving)
-			atomic_inc(&fs->starving);
-		starving = true;
-		wait_event_killable_timeout(fs->pages_wait, itme_tier_room(m->tier) >= pages,
-					    HZ / 50);
-	}
-	if (starving)
-		atomic_dec(&fs->starving);
-	return min(err, 0);
-}
-
-static struct folio *get_memory(struct make *m, unsigned int order, bool patient)
-{
-	unsigned long giveup = jiffies + MAKE_PATIENCE;
-	struct itme_fs *fs = m->ino->fs;
-	long pages = 1L << order;
-
-	for (;;) {
-		int err = charge(m, pages, patient);
-		struct folio *folio;
-
-		if (err)
-			return ERR_PTR(err);
-		folio = itme_tier_alloc_zeroed(m->tier, order, false);
-		if (!folio && (patient || order == itme_max_order(m->ino)))
-			folio = itme_tier_alloc_zeroed(m->tier, order, true);
-		if (folio)
-			return folio;
-		itme_count(m->ino, ITME_ALLOC_FAILS, 1);
-		itme_tier_uncharge(m->tier, pages);
-		if (!patient || time_after(jiffies, giveup))
-			return ERR_PTR(-ENOSPC);
-		/* The nodes have less than the budget says: what is ours leaves for it. */
-		err = itme_writeout_room(fs, m->tier, LONG_MAX);
-		if (err < 0)
-			return ERR_PTR(err);
-		if (err)
-			continue;
-		use_tier(m, other_tier(m));
-		wait_event_killable_timeout(fs->pages_wait, READ_ONCE(fs->stopping), HZ / 50);
-	}
-}
-
-/* Locked. Charged to the root cgroup: that of the task could not reclaim it. */
-static int add_folio(struct itme_inode *ino, struct folio *folio, pgoff_t index, gfp_t gfp)
-{
-	struct mem_cgroup *root, *old;
-	int err;
-
-	rcu_read_lock();
-	root = mem_cgroup_from_task(&init_task);
-	rcu_read_unlock();
-	old = set_active_memcg(root);
-	err = filemap_add_folio(ino->vfs.i_mapping, folio, index, gfp);
-	set_active_memcg(old);
-	return err;
-}
-
-static struct folio *make_folio(struct make *m, pgoff_t index, unsigned int order, bool patient)
-{
-	struct itme_inode *ino = m->ino;
-	long pages = 1L << order;
-	long units = DIV_ROUND_UP(pages, ITME_UNIT_PAGES) -
-		     itme_pages_units(ino, index, index + pages);
-	struct folio *folio;
-	int err;
-
-	/* At once, before anything has to leave for it. */
-	err = itme_quota_charge(ino, index, pages, units);
-	if (err)
-		return ERR_PTR(err);
-	folio = get_memory(m, order, patient);
-	err = PTR_ERR_OR_ZERO(folio);
-	if (err)
-		goto quota;
-	err = add_folio(ino, folio, index, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
-	if (err)
-		goto folio;
-	__folio_mark_uptodate(folio);
-	folio_mark_dirty(folio);
-	return folio;
-folio:
-	itme_tier_uncharge(itme_tier_of(folio_nid(folio)), pages);
-	folio_put(folio);
-quota:
-	itme_quota_uncharge(ino, index, pages, units);
-	return ERR_PTR(err);
-}
-
-/* The largest that has no page yet, around @index, and that there is room for. */
-static struct folio *make_around(struct make *m, pgoff_t index, pgoff_t limit,
-				 const struct itme_want *want)
-{
-	struct itme_inode *ino = m->ino;
-	struct folio *folio;
-
-	for (unsigned int order = min(want->order, itme_max_order(ino));
-	     order; order--) {
-		pgoff_t first = round_down(index, 1UL << order);
-		pgoff_t end = first + (1UL << order);
-
-		if (first < want->start || end > limit || next_page(ino, first, end) < end)
-			continue;
-		folio = make_folio(m, first, order, false);
-		if (!IS_ERR(folio) || PTR_ERR(folio) == -EINTR)
-			return folio;
-	}
-	return make_folio(m, index, 0, true);
-}
-
-/* Chunk ITME_FILLING by the caller, who has found that the page is a hole. */
-static int make_page(struct itme_inode *ino, u32 idx, pgoff_t index, struct itme_want *want,
-		     struct folio **folio)
-{
-	struct make m = { .ino = ino, .idx = idx };
-	pgoff_t limit = want->limit;
-	enum itme_class class;
-	u32 cycle = 0;
-
-	/* A mapping may use what is within the file now: it shrinks before we may own this. */
-	if (!limit)
-		limit = DIV_ROUND_UP(i_size_read(&ino->vfs), PAGE_SIZE);
-	if (index >= limit)
-		return -EFAULT;
-	class = itme_plan_class(ino, idx, &cycle);
-	m.tier = class == ITME_CLASS_CXL && atomic_long_read(&itme_tiers[ITME_TIER_CXL].budget) ?
-		 ITME_TIER_CXL : ITME_TIER_DRAM;
-	m.tier = itme_chunk_place(ino, idx, m.tier, class, false);
-	*folio = make_around(&m, index, limit, want);
-	return PTR_ERR_OR_ZERO(*folio);
-}
-
-/**
- * itme_page_lock - have a page of a native file in the page cache, made if it is a hole
- * @ino: file
- * @index: page
- * @want: how large a new folio may be
- * @folio: set to the folio, locked, uptodate and held
- *
- * Return: 0; -EAGAIN: wait for the chunk and its error, then try again; -EFAULT: beyond the
- * end; -ENOSPC; -ENOMEM; -EINTR when the task is being killed
- */
-int itme_page_lock(struct itme_inode *ino, pgoff_t index, struct itme_want *want,
-		   struct folio **folio)
-{
-	u32 idx = itme_chunk_of(ino, index);
-	long pages = 0;
-	int err;
-
-again:
-	*folio = itme_folio_lock(ino, index);
-	if (*folio)
-		return 0;
-	err = itme_chunk_make(ino, idx);
-	if (err)
-		return err;
-	if (!itme_chunk_begin_fill(ino, idx, true, true))
-		return -EAGAIN;
-	if (itme_stored(ino, index)) {
-		itme_triggers_touch(ino, index, index + 1, true);
-		return itme_fill(ino, idx, true, ITME_TIER_DRAM) ? -EAGAIN : -ENOMEM;
-	}
-	if (!is_there(ino, index)) {
-		err = make_page(ino, idx, index, want, folio);
-		if (!err) {
-			pages = folio_nr_pages(*folio);
-			itme_writeout_kick(ino->fs);
-		}
-		want->made += pages;
-	}
-	if (pages)
-		pages = min_t(long, itme_chunk_pages(ino, idx),
-			      pages + (itme_chunk_bytes(ino, idx) >> PAGE_SHIFT));
-	else
-		pages = itme_present(ino, idx);
-	itme_chunk_set_pages(ino, idx, pages);
-	itme_chunk_end_fill(ino, idx, pages, err ? -EAGAIN : 0);
-	if (!err && !*folio)
-		goto again;
-	if (err)
-		*folio = NULL;
-	return err;
 }
 
 /* How many pages of [first, end) have a copy. The chunk is owned, or fs->lock held. */
@@ -399,17 +143,6 @@ bool itme_page_remove(struct itme_inode *ino, struct folio *folio)
 	dirty = folio_test_clear_dirty(folio);
 	generic_error_remove_folio(mapping, folio);
 	return dirty;
-}
-
-/* A copy of what has been removed, charged to its tier. Takes over the reference. */
-void itme_page_put_back(struct itme_inode *ino, struct folio *folio, pgoff_t index, bool dirty)
-{
-	WARN_ON_ONCE(add_folio(ino, folio, index, GFP_MUST));
-	__folio_mark_uptodate(folio);
-	if (dirty)
-		folio_mark_dirty(folio);
-	folio_unlock(folio);
-	folio_put(folio);
 }
 
 /**
@@ -482,7 +215,7 @@ static bool nothing_in(struct itme_inode *ino, u32 idx)
 
 	spin_lock(&ino->fs->lock);
 	none = itme_chunk_at(ino, idx)->state == ITME_ABSENT &&
-	       next_page(ino, first, end) >= end;
+	       itme_page_next(ino, first, end) >= end;
 	spin_unlock(&ino->fs->lock);
 	return none;
 }

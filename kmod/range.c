@@ -67,49 +67,6 @@ static long count_holes(struct itme_inode *ino, pgoff_t first, pgoff_t end, long
 	return pages;
 }
 
-/* Locked and unmapped. */
-static bool is_blank(struct folio *folio)
-{
-	if (!itme_folio_unused(folio) || itme_folio_poisoned(folio))
-		return false;
-	for (long i = 0; i < folio_nr_pages(folio); i++)
-		if (!itme_page_is_zero(folio_page(folio, i)))
-			return false;
-	return true;
-}
-
-/* What is in memory and reads as zeroes ceases: nobody can tell, but for the room. */
-static void unmake(struct itme_inode *ino, pgoff_t first, pgoff_t end, void *unused)
-{
-	struct address_space *mapping = ino->vfs.i_mapping;
-	unsigned long index = first;
-
-	while (index < end && xa_find(&mapping->i_pages, &index, end - 1, XA_PRESENT)) {
-		struct folio *folio = filemap_lock_folio(mapping, index);
-		pgoff_t start;
-		long units;
-
-		if (IS_ERR(folio)) {
-			index++;
-			continue;
-		}
-		start = folio->index;
-		index = folio_next_index(folio);
-		if (folio_mapped(folio))
-			unmap_mapping_pages(mapping, start, index - start, false);
-		if (start >= first && index <= end && is_blank(folio)) {
-			units = itme_pages_units(ino, start, index);
-			itme_page_remove(ino, folio);
-			itme_stored_forget(ino, start, index);
-			units -= itme_pages_units(ino, start, index);
-			itme_quota_uncharge(ino, start, index - start, units);
-		}
-		folio_unlock(folio);
-		folio_put(folio);
-		cond_resched();
-	}
-}
-
 /**
  * itme_pages_reserve - have all pages of a file promised that do not exist yet
  * @ino: native file, inode lock held
@@ -162,7 +119,7 @@ static int promise(struct itme_inode *ino, pgoff_t first, pgoff_t end, struct it
  *
  * What is missing, and not reserved, is promised first, so that this fails at once or, but
  * for signals and failing memory, not at all. If it fails in the middle, what it has made
- * goes again, as far as nobody has written to it.
+ * stays.
  *
  * Return: 0, -ENOSPC, -ENOMEM, -EINTR
  */
@@ -206,8 +163,6 @@ int itme_pages_make(struct itme_inode *ino, pgoff_t first, pgoff_t end)
 	}
 	if (want.made)
 		itme_lru_drain();
-	if (err && want.made)
-		itme_pages_each(ino, first, end, unmake, NULL);
 	itme_quota_unpromise(ino);
 	return err;
 }

@@ -684,6 +684,51 @@ TEST_F(swap, no_write_is_lost)
 	munmap(p, SIZE);
 }
 
+struct filler {
+	pthread_t thread;
+	int fd, err;
+};
+
+/* a chunk, a page at a time, each a write of its own */
+static void *fill_slowly(void *arg)
+{
+	struct filler *f = arg;
+	char page[PAGE];
+	uint64_t off;
+
+	for (off = 0; !f->err && off < CHUNK; off += PAGE) {
+		pattern_fill(page, PAGE, off, f->fd);
+		if (pwrite(f->fd, page, PAGE, off) != PAGE)
+			f->err = errno;
+	}
+	return NULL;
+}
+
+/* who waits for room keeps nobody's data from leaving: more who write than memory has chunks */
+TEST_F(swap, writers_wait_for_each_other)
+{
+	struct filler f[16];
+	char name[8];
+	int i;
+
+	MOUNT_AREA("dram=8M", 64, 0);
+	for (i = 0; i < 16; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		f[i] = (struct filler){ .fd = create(name) };
+		ASSERT_LE(0, f[i].fd);
+	}
+	for (i = 0; i < 16; i++)
+		ASSERT_EQ(0, pthread_create(&f[i].thread, NULL, fill_slowly, &f[i]));
+	for (i = 0; i < 16; i++) {
+		pthread_join(f[i].thread, NULL);
+		EXPECT_EQ(0, f[i].err);
+	}
+	for (i = 0; i < 16; i++) {
+		EXPECT_EQ(0, check_read(f[i].fd, 0, CHUNK, f[i].fd));
+		close(f[i].fd);
+	}
+}
+
 TEST_F(swap, two_tiers)
 {
 	int fd, i;
