@@ -90,6 +90,29 @@ refuses "swap remove of what is none" 1 "not a swap area" swap remove "$file"
 succeeds "swap add" swap add /dev/cliswap
 succeeds "swap remove --all" swap remove --all
 
+# As the configuration of itmed says.
+itmed=${ITMED:-$(dirname "$(dirname "$(command -v "$itmectl")")")/itmed/itmed}
+cat >"$dir/itmed.toml" <<-TOML
+	[[swap]]
+	path = "$file"
+	priority = 7
+	[[swap]]
+	path = "/dev/cliswap"
+	check = true
+TOML
+mkswap "$file" >/dev/null
+check "itmed --swapon" "$itmed" -c "$dir/itmed.toml" --swapon
+succeeds "swap list" swap list --json
+json_is "what is configured" '[(a["path"], a["prio"], a["flags"]) for a in d]' \
+	"[('$file', 7, []), ('/dev/cliswap', -1, ['check'])]"
+check "itmed --swapon again" "$itmed" -c "$dir/itmed.toml" --swapon
+printf '[[swap]]\npath = "%s"\n' "$dir/none" >>"$dir/itmed.toml"
+"$itmed" -c "$dir/itmed.toml" --swapon 2>"$dir/err"
+is "itmed --swapon of what is not there" "$?:$(grep -c 'none: no such file' "$dir/err")" 1:1
+check "itmed --swapoff" "$itmed" -c "$dir/itmed.toml" --swapoff
+succeeds "swap list" swap list --json
+json_is "none is left" d "[]"
+
 # A remove that takes long is broken off.
 modprobe dm-delay
 dmsetup create clislow --noudevsync --table "0 $(blockdev --getsz /dev/cliswap) delay /dev/cliswap 0 0 /dev/cliswap 0 0"

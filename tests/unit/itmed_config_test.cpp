@@ -57,6 +57,12 @@ budget = "16G"
 [tier.cxl]
 budget = 0
 online = "movable"
+[[swap]]
+path = "/dev/disk/by-label/itme"
+priority = 7
+check = true
+[[swap]]
+path = "/srv/swap"
 [[model]]
 path = "/models/a.gguf"
 name = "a"
@@ -87,6 +93,11 @@ share = 2
 	EXPECT_EQ(config.cxl.online, Online::movable);
 	ASSERT_EQ(config.models.size(), 2U);
 	EXPECT_EQ(config.models[0].chunk, 64U << 10);
+	ASSERT_EQ(config.swap.size(), 2U);
+	EXPECT_EQ(config.swap[0].priority, 7);
+	EXPECT_TRUE(config.swap[0].check);
+	EXPECT_EQ(config.swap[1].path, "/srv/swap");
+	EXPECT_EQ(config.swap[1].priority, -1);
 	ASSERT_EQ(config.rules.size(), 1U);
 	EXPECT_EQ(config.rules[0].plan, PlanFrom::learned);
 	EXPECT_EQ(config.rules[0].share, 2);
@@ -97,7 +108,7 @@ TEST(ItmedConfig, ProblemsSayWhereAndWhatToDo)
 	EXPECT_TRUE(begins(problem("a = "), "f:1:5: ")) << problem("a = ");
 	EXPECT_EQ(problem("\nmout = \"/x\""),
 		  "f:2:8: no key 'mout' in the file; there are mount, state_dir, socket, group, "
-		  "log_level, metrics, parser, watch, tier, model, rule");
+		  "log_level, metrics, parser, watch, tier, model, swap, rule");
 	EXPECT_TRUE(begins(problem("[tier.dram]\nbudget = \"16X\""),
 			   "f:2:10: the budget is not a size; write bytes"));
 	EXPECT_TRUE(begins(problem("[tier.dram]\nonline = \"no\""), "f:2:10: no key 'online'"));
@@ -113,6 +124,10 @@ TEST(ItmedConfig, ProblemsSayWhereAndWhatToDo)
 	EXPECT_TRUE(begins(problem("[metrics]\nlisten = \"127.0.0.1\""), "f:2:10: 'listen'"));
 	EXPECT_TRUE(begins(problem("[[model]]\nname = \"a\""), "f:1:1: a model without a path"));
 	EXPECT_TRUE(begins(problem("[[model]]\npath = \"/x\"\nname = \"a/b\""), "f:3:8: 'name'"));
+	EXPECT_TRUE(begins(problem("[[swap]]\ncheck = true"), "f:1:1: a swap area without"));
+	EXPECT_TRUE(begins(problem("[[swap]]\npath = \"/x\"\npriority = -1"),
+			   "f:3:12: 'priority' is not a number; write 0 to 32767"));
+	EXPECT_TRUE(begins(problem("[[swap]]\npath = \"/x\"\ncheck = 1"), "f:3:9: 'check' is"));
 	EXPECT_TRUE(begins(problem("[[rule]]\nshare = 0"), "f:2:9: 'share' is not a weight"));
 	EXPECT_TRUE(begins(problem("rule = 1"), "f:1:8: 'rule' is no list"));
 	EXPECT_TRUE(begins(problem("tier = 1"), "f:1:8: 'tier' is not a table"));

@@ -275,15 +275,27 @@ Setter listen_address(Reader &reader, std::string &out)
 	};
 }
 
-Setter number(Reader &reader, unsigned int &out, std::string_view what, int least, int most)
+template <class Number>
+Setter number(Reader &reader, Number &out, std::string_view what, int least, int most)
 {
 	return [&reader, &out, what, least, most](const toml::node &node) {
 		const auto value = node.value_exact<std::int64_t>();
 		if (value && *value >= least && *value <= most)
-			out = static_cast<unsigned int>(*value);
+			out = static_cast<Number>(*value);
 		else
 			reader.problem(node, fmt::format("{} is not a number", what),
 				       fmt::format("write {} to {}", least, most));
+	};
+}
+
+Setter flag(Reader &reader, bool &out, std::string_view what)
+{
+	return [&reader, &out, what](const toml::node &node) {
+		if (const auto value = node.value_exact<bool>())
+			out = *value;
+		else
+			reader.problem(node, fmt::format("{} is neither true nor false", what),
+				       "write one of them, without quotes");
 	};
 }
 
@@ -316,6 +328,19 @@ Setter name(Reader &reader, std::string &out)
 	};
 }
 
+/// Each of them needs one.
+template <class Entry>
+void need_path(Reader &reader, const toml::node &node, const std::vector<Entry> &entries,
+	       std::string_view what, std::string_view example)
+{
+	const auto *array = node.as_array();
+	for (std::size_t i = 0; array && i < entries.size(); i++)
+		if (entries[i].path.empty() && array->get(i)->is_table() &&
+		    !array->get(i)->as_table()->contains("path"))
+			reader.problem(*array->get(i), fmt::format("{} without a path", what),
+				       fmt::format("write path = \"{}\"", example));
+}
+
 void read_models(Reader &reader, const toml::node &node, Config &config)
 {
 	reader.entries<ModelConfig>(node, "model", config.models, [&](ModelConfig &model) {
@@ -323,12 +348,18 @@ void read_models(Reader &reader, const toml::node &node, Config &config)
 					{"name", name(reader, model.name)},
 					{"chunk", reader.size(model.chunk, "'chunk'", 64U << 10)}};
 	});
-	const auto *array = node.as_array();
-	for (std::size_t i = 0; array && i < config.models.size(); i++)
-		if (config.models[i].path.empty() && array->get(i)->is_table() &&
-		    !array->get(i)->as_table()->contains("path"))
-			reader.problem(*array->get(i), "a model without a path",
-				       "write path = \"/models/x.gguf\"");
+	need_path(reader, node, config.models, "a model", "/models/x.gguf");
+}
+
+void read_swap(Reader &reader, const toml::node &node, Config &config)
+{
+	reader.entries<SwapConfig>(node, "swap", config.swap, [&](SwapConfig &swap) {
+		return std::vector<Key>{
+			{"path", reader.path(swap.path, "'path'")},
+			{"priority", number(reader, swap.priority, "'priority'", 0, INT16_MAX)},
+			{"check", flag(reader, swap.check, "'check'")}};
+	});
+	need_path(reader, node, config.swap, "a swap area", "/dev/disk/by-label/itme");
 }
 
 void read_rules(Reader &reader, const toml::node &node, Config &config)
@@ -399,6 +430,7 @@ void read(Reader &reader, const toml::table &root, Config &config)
 		      {"watch", watch},
 		      {"tier", tiers},
 		      {"model", [&](const toml::node &node) { read_models(reader, node, config); }},
+		      {"swap", [&](const toml::node &node) { read_swap(reader, node, config); }},
 		      {"rule", [&](const toml::node &node) { read_rules(reader, node, config); }}});
 }
 

@@ -35,6 +35,12 @@ struct ModelConfig {
 	std::uint64_t chunk = 0; ///< 0: the module's default
 };
 
+struct SwapConfig {
+	std::string path;
+	int priority = -1; ///< below all that are there
+	bool check = false;
+};
+
 /// The first one that matches counts. Patterns as of fnmatch(3); an empty one matches all.
 struct Rule {
 	std::string path;   ///< of the lower file
@@ -70,6 +76,7 @@ struct Config {
 	TierConfig dram;
 	TierConfig cxl;
 	std::vector<ModelConfig> models;
+	std::vector<SwapConfig> swap;
 	std::vector<Rule> rules;
 };
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "areas.hpp"
 #include "config.hpp"
 #include "parser.hpp"
 #include "service.hpp"
@@ -24,6 +25,8 @@ struct Arguments {
 	bool check = false;
 	bool online = false;
 	bool offline = false;
+	bool swapon = false;
+	bool swapoff = false;
 };
 
 /// To the journal where stderr would go there anyway; else to stderr.
@@ -58,6 +61,10 @@ int run(const Arguments &args, bool named)
 		return itmed::bring_online(result.config);
 	if (args.offline)
 		return itmed::take_offline();
+	if (args.swapon)
+		return itmed::add_areas(result.config);
+	if (args.swapoff)
+		return itmed::remove_areas(result.config);
 	itmed::Service service(args.config, std::move(result.config));
 	return service.run();
 }
@@ -81,9 +88,19 @@ int main(int argc, char **argv)
 	auto *online = app.add_flag("--online", args.online,
 				    "Bring CXL memory online as configured, and exit")
 			       ->excludes(check);
-	app.add_flag("--offline", args.offline, "Undo that, and exit")
+	auto *offline = app.add_flag("--offline", args.offline, "Undo that, and exit")
+				->excludes(check)
+				->excludes(online);
+	auto *swapon = app.add_flag("--swapon", args.swapon,
+				    "Add the swap areas that are configured, and exit")
+			       ->excludes(check)
+			       ->excludes(online)
+			       ->excludes(offline);
+	app.add_flag("--swapoff", args.swapoff, "Remove them, and exit")
 		->excludes(check)
-		->excludes(online);
+		->excludes(online)
+		->excludes(offline)
+		->excludes(swapon);
 	app.footer("See itmed(8) and itmed.toml(5).");
 	CLI11_PARSE(app, argc, argv);
 	try {
