@@ -4,7 +4,7 @@
 
 #include "dm.h"
 #include "program.h"
-#include "written.h"
+#include "scene.h"
 
 static uint64_t len;
 static char *p;
@@ -251,14 +251,12 @@ static int allocate_beyond(void)
 	return fallocate(file, FALLOC_FL_KEEP_SIZE, AT + PAGE, 2 * CHUNK) ? -errno : 0;
 }
 
-/* When it fails, not only the size is as before. */
+/* When it fails, the size is as before; the pages that it has made go with the size. */
 static const char *allocated(int ret)
 {
-	uint64_t size = size_of(file);
-
-	if (ret && size != start)
+	if (ret && size_of(file) != start)
 		return "it failed, and the file has grown";
-	return (ret ? room() : NULL) ?: undone(start);
+	return undone(start);
 }
 
 static int grow(void)

@@ -3,7 +3,7 @@
 #include "area.h"
 #include "dm.h"
 #include "program.h"
-#include "written.h"
+#include "scene.h"
 
 /* of a file all blocks are looked up each time: MiB */
 #define AREA	8
