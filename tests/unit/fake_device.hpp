@@ -249,6 +249,10 @@ private:
 			return tl::unexpected(EINVAL);
 		file.advices.push_back(arg);
 		arg.done = arg.length ? arg.length : file.object.size - arg.offset;
+		if (arg.advice == ITME_ADVICE_PAGEOUT)
+			for (std::uint64_t at = arg.offset; at < arg.offset + arg.done;
+			     at += file.object.chunk_size)
+				file.map.at(at / file.object.chunk_size) = ITME_TIER_NVME;
 		return {};
 	}
 

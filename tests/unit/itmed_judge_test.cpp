@@ -79,19 +79,27 @@ TEST(ItmedJudge, SomeStagesOnly)
 	Judge judge;
 
 	judge.begin(6, false);
-	for (std::uint64_t i = 0; i < 2; i++) {
+	// Read once, as it was loaded.
+	pass(judge, 4, 6);
+	for (std::uint64_t i = 0; i < 7; i++) {
 		pass(judge, 2, 4);
 		EXPECT_EQ(judge.look(at(10 * i, 100 * i), limits), Verdict::fits);
 	}
 	pass(judge, 2, 4);
 	judge.entered(99); // no stage of it
-	EXPECT_EQ(judge.look(at(30, 300), limits), Verdict::partial);
-	EXPECT_EQ(judge.never_entered(), (std::vector<bool>{true, true, false, false, true, true}));
+	EXPECT_EQ(judge.look(at(80, 800), limits), Verdict::partial);
+	EXPECT_EQ(judge.rarely_entered(),
+		  (std::vector<bool>{true, true, false, false, true, true}));
+	EXPECT_FALSE(judge.settled());
+	Judge other = judge;
+	other.conclude();
+	EXPECT_EQ(other.look(at(90, 900), limits), Verdict::fits);
+	EXPECT_TRUE(other.settled());
 	// Once reduced, only what was left out is of interest.
 	judge.begin(6, true);
 	pass(judge, 2, 4);
-	EXPECT_EQ(judge.look(at(40, 400), limits), Verdict::fits);
-	Sample demanded = at(50, 500);
+	EXPECT_EQ(judge.look(at(100, 1000), limits), Verdict::fits);
+	Sample demanded = at(110, 1100);
 	demanded.demanded = 90;
 	EXPECT_EQ(judge.look(demanded, limits), Verdict::outgrown);
 }

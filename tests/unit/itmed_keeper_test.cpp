@@ -97,6 +97,15 @@ protected:
 		EXPECT_TRUE(keeper.event(one));
 	}
 
+	/// The first two stages, so many times.
+	static void enter_first(Keeper &keeper, int times)
+	{
+		for (int i = 0; i < times; i++) {
+			enter(keeper, 1, 0);
+			enter(keeper, 1, 1);
+		}
+	}
+
 	/// A plan of the kernel's own.
 	std::uint32_t learn(std::uint32_t object, std::uint64_t passes)
 	{
@@ -203,17 +212,25 @@ TEST_F(ItmedKeeper, StagesThatAreNotUsedHere)
 {
 	Keeper keeper = planned();
 
-	for (std::uint64_t i = 0; i < 3; i++) {
-		enter(keeper, 1, 0);
-		enter(keeper, 1, 1);
-	}
-	// Of the last one something has been touched, says the module.
-	module_.files["x.gguf"].map[35] = ITME_TIER_DRAM;
-	module_.files["x.gguf"].map[25] = ITME_TIER_DRAM | ITME_MAP_PREFETCHED;
+	enter_first(keeper, 8);
+	// Of the last one something has been touched, says the module: is it still used?
+	auto &file = module_.files["x.gguf"];
+	file.map[35] = ITME_TIER_DRAM;
+	file.map[25] = ITME_TIER_DRAM | ITME_MAP_PREFETCHED;
 	ASSERT_TRUE(keeper.tick(10 * second));
+	ASSERT_EQ(file.advices.size(), 1U);
+	EXPECT_EQ(file.advices[0].advice, static_cast<std::uint32_t>(ITME_ADVICE_PAGEOUT));
+	EXPECT_EQ(file.advices[0].offset, 60 * mib);
+	// It is.
+	file.map[35] = ITME_TIER_DRAM;
+	ASSERT_TRUE(keeper.tick(11 * second));
+	EXPECT_FALSE(family_.plans[1].stages[2].empty());
+	enter_first(keeper, 4);
+	ASSERT_TRUE(keeper.tick(12 * second));
 	EXPECT_EQ(family_.plans[1].stages.size(), 4U);
 	EXPECT_TRUE(family_.plans[1].stages[2].empty());
 	EXPECT_FALSE(family_.plans[1].stages[3].empty());
+	EXPECT_EQ(file.advices.size(), 1U);
 
 	// All of it is demanded after all.
 	for (std::uint64_t i = 1; i < 4; i++) {
@@ -222,6 +239,52 @@ TEST_F(ItmedKeeper, StagesThatAreNotUsedHere)
 		ASSERT_TRUE(keeper.tick((10 + 10 * i) * second));
 	}
 	EXPECT_FALSE(family_.plans[1].stages[2].empty());
+}
+
+TEST_F(ItmedKeeper, WhatTheEngineHasCopied)
+{
+	Keeper keeper = planned();
+	auto &file = module_.files["x.gguf"];
+
+	// Loaded: all is read once, and a part of each stage is still there.
+	for (std::uint32_t i = 0; i < 4; i++)
+		enter(keeper, 1, i);
+	for (const std::size_t chunk : {0U, 15U, 25U, 35U})
+		file.map[chunk] = ITME_TIER_DRAM;
+	enter_first(keeper, 8);
+	ASSERT_TRUE(keeper.tick(10 * second));
+	EXPECT_EQ(file.map[25], ITME_TIER_NVME);
+	EXPECT_EQ(file.map[35], ITME_TIER_DRAM);
+	enter_first(keeper, 4);
+	ASSERT_TRUE(keeper.tick(20 * second));
+	// The first has not come back: none of them is used.
+	EXPECT_EQ(file.map[35], ITME_TIER_NVME);
+	EXPECT_EQ(family_.plans[1].stages.size(), 2U);
+	EXPECT_EQ(only(keeper).phase, Phase::planned);
+}
+
+TEST_F(ItmedKeeper, WhatStaysInMemoryIsUsed)
+{
+	Keeper keeper = planned();
+	auto &file = module_.files["x.gguf"];
+
+	for (std::uint32_t i = 0; i < 4; i++)
+		enter(keeper, 1, i);
+	for (std::size_t chunk = 20; chunk < 40; chunk++)
+		file.map[chunk] = ITME_TIER_DRAM;
+	enter_first(keeper, 8);
+	ASSERT_TRUE(keeper.tick(10 * second));
+	EXPECT_EQ(file.advices.size(), 1U);
+	for (std::size_t chunk = 20; chunk < 40; chunk++)
+		file.map[chunk] = ITME_TIER_DRAM;
+	enter_first(keeper, 4);
+	ASSERT_TRUE(keeper.tick(20 * second));
+	enter_first(keeper, 20);
+	ASSERT_TRUE(keeper.tick(30 * second));
+	EXPECT_EQ(file.advices.size(), 1U);
+	for (const auto &stage : family_.plans[1].stages)
+		EXPECT_FALSE(stage.empty());
+	EXPECT_FALSE(keeper.wants_stages());
 }
 
 TEST_F(ItmedKeeper, ReadOnceThenDroppedThenUsedAgain)

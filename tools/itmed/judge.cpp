@@ -22,6 +22,7 @@ void Judge::begin(std::size_t stages, bool reduced)
 	most_ = 0;
 	entered_ = false;
 	reduced_ = reduced;
+	concluded_ = false;
 	first_ = true;
 	bad_ = 0;
 }
@@ -36,19 +37,20 @@ void Judge::entered(std::uint32_t stage)
 
 bool Judge::settled() const
 {
-	return entries_.empty() ||
-	       (most_ >= entries_min &&
-		(reduced_ || std::find(entries_.begin(), entries_.end(), 0U) == entries_.end()));
+	if (entries_.empty() || concluded_)
+		return true;
+	// All have been used anew since the model was loaded.
+	return reduced_ ? most_ > 1 : *std::min_element(entries_.begin(), entries_.end()) > 1;
 }
 
-std::vector<bool> Judge::never_entered() const
+std::vector<bool> Judge::rarely_entered() const
 {
-	std::vector<bool> never(entries_.size());
+	std::vector<bool> rarely(entries_.size());
 
-	if (most_ >= entries_min)
+	if (most_ >= entries_many)
 		for (std::size_t i = 0; i < entries_.size(); i++)
-			never[i] = !entries_[i];
-	return never;
+			rarely[i] = entries_[i] <= most_ / entries_many;
+	return rarely;
 }
 
 Verdict Judge::look(const Sample &sample, const JudgeLimits &limits)
@@ -74,8 +76,9 @@ Verdict Judge::look(const Sample &sample, const JudgeLimits &limits)
 		if (reduced_ && demanded * 2 > fills)
 			return Verdict::outgrown;
 	}
-	const auto never = never_entered();
-	if (!reduced_ && std::find(never.begin(), never.end(), true) != never.end())
+	const auto rarely = rarely_entered();
+	if (!reduced_ && !concluded_ &&
+	    std::find(rarely.begin(), rarely.end(), true) != rarely.end())
 		return Verdict::partial;
 	// What is in memory as a whole may be in use without anything to be seen of it.
 	if (most_ == 1 && sample.passes <= 1 && sample.in_memory < sample.planned &&

@@ -48,19 +48,29 @@ public:
 	/// Nothing more is to be known of single stages.
 	bool settled() const;
 
-	/// Stages that nobody has entered, though others were entered again and again.
-	std::vector<bool> never_entered() const;
+	/// Stages that hardly anybody has entered, though others were entered again and again.
+	/// Those that are in memory may be in use all the same: a use of what is mapped is not
+	/// seen.
+	std::vector<bool> rarely_entered() const;
+
+	/// How often the stage was entered that was entered most.
+	std::uint32_t most() const { return most_; }
+
+	/// All of the stages are used, as far as can be told.
+	void conclude() { concluded_ = true; }
 
 private:
 	/// Looks between which less is read tell nothing of the order.
 	static constexpr std::uint64_t fills_min = 16;
-	/// Entries of a stage after which one that has none is not used.
-	static constexpr std::uint32_t entries_min = 3;
+	/// Entries of a stage after which one that has none, or one for so many, is rarely entered.
+	/// One is from when the model was loaded.
+	static constexpr std::uint32_t entries_many = 8;
 
 	std::vector<std::uint32_t> entries_;
 	std::uint32_t most_ = 0;
 	bool entered_ = false; ///< since the last look
 	bool reduced_ = false;
+	bool concluded_ = false;
 	bool first_ = true;
 	Sample last_;
 	std::uint64_t touched_ = 0; ///< when something was seen last

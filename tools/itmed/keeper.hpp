@@ -58,6 +58,12 @@ struct ModelPart {
 	std::string path;
 };
 
+/// A stage that has been taken out of memory to see whether it comes back.
+struct Probe {
+	std::size_t stage = 0;
+	std::uint32_t entries = 0; ///< of the stage entered most, at that time
+};
+
 struct Model {
 	std::string name; ///< of its files, but for the number of the part
 	std::uint32_t parts = 1;
@@ -71,6 +77,7 @@ struct Model {
 	std::vector<bool> left_out; ///< stages that are not used here; empty: none
 	bool keep_full = false;	    ///< what was left out once was used after all
 	Judge judge;
+	std::optional<Probe> probe;
 	std::optional<Sample> sample; ///< of the last look
 	itme::PlanInfo info;
 	Rule rule;

@@ -193,6 +193,7 @@ void Keeper::adopt(Model &model, const Plans &plans)
 		} else {
 			record_of(model).plan = name_ranges(model.full, files);
 		}
+		model.probe.reset();
 		model.judge.begin(model.full.stages.size(), !model.left_out.empty());
 		spdlog::info("{}: has its plan {} still", printable(model.name), info.id);
 		return;
@@ -255,6 +256,7 @@ bool Keeper::install(Model &model, std::vector<bool> left_out)
 	model.left_out = std::move(left_out);
 	model.phase = Phase::planned;
 	model.sample.reset();
+	model.probe.reset();
 	model.judge.begin(spec.stages.size(), !model.left_out.empty());
 	return true;
 }
@@ -474,49 +476,6 @@ void Keeper::act(Model &model, Verdict verdict)
 		record.plan.reset();
 		return;
 	}
-}
-
-/// A stage that was never entered may be one that was in memory all the time: what of it was
-/// touched is known to the module.
-void Keeper::reduce(Model &model)
-{
-	auto never = model.judge.never_entered();
-	auto mount = outside_.open_mount(config_.mount);
-
-	if (!mount)
-		return;
-	for (std::size_t i = 0; i < never.size(); i++) {
-		for (const auto &range : model.full.stages.at(i)) {
-			const auto at = std::find_if(
-				model.have.begin(), model.have.end(), [&](const auto &part) {
-					return part.second.info.id == range.object;
-				});
-			auto file = never[i] && at != model.have.end()
-					    ? mount->open(at->second.info.name)
-					    : itme::fail(ENOENT, "none");
-			if (!file)
-				break;
-			const auto where = file->residency({range.offset, range.length}, true);
-			never[i] =
-				where && std::all_of(where->map.begin(), where->map.end(),
-						     [](std::uint8_t chunk) {
-							     return (chunk & ITME_MAP_TIER_MASK) ==
-									    ITME_TIER_NVME ||
-								    chunk & ITME_MAP_PREFETCHED;
-						     });
-		}
-	}
-	const auto unused = static_cast<std::size_t>(std::count(never.begin(), never.end(), true));
-	const auto empty = static_cast<std::size_t>(
-		std::count_if(model.full.stages.begin(), model.full.stages.end(),
-			      [](const auto &stage) { return stage.empty(); }));
-	if (unused <= empty || unused == never.size())
-		return;
-	if (!install(model, never))
-		return;
-	model.note =
-		fmt::format("{} of {} stages are not used on this machine", unused, never.size());
-	spdlog::info("{}: {}", printable(model.name), model.note);
 }
 
 /// What the config says of it may have changed, or who uses it is known now.
