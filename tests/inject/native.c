@@ -256,6 +256,9 @@ static const char *allocated(int ret)
 {
 	if (ret && size_of(file) != start)
 		return "it failed, and the file has grown";
+	/* what is beyond the end is in none of the file's ranges */
+	if (ftruncate(file, BASE))
+		return "it cannot be cut off";
 	return undone(start);
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Swap areas: they come and go, written data goes there and comes back. */
+#include <linux/fs.h>
+
 #include "area.h"
 #include "dm.h"
 #include "program.h"
@@ -66,6 +68,12 @@ static const char *added_device(int ret)
 	return what;
 }
 
+/* so that its header has to be read */
+static int forget_device(void)
+{
+	return ioctl(area, BLKFLSBUF) ? -errno : 0;
+}
+
 TEST_F(swap, add_device)
 {
 	char path[128];
@@ -79,7 +87,7 @@ TEST_F(swap, add_device)
 	SWEEP_WARM((&(struct op){
 		.name = "swap add of a device", .kinds = MEMORY | ON(COPY) | ON(SUBMIT),
 		.must = ON(SLAB) | ON(PAGES) | ON(SUBMIT),
-		.run = add_area, .after = added_device,
+		.before = forget_device, .run = add_area, .after = added_device,
 	}));
 	close(area);
 }
@@ -113,12 +121,15 @@ static const char *swap_undone(void)
 {
 	const char *what = accounted(file);
 
-	if (!what && ftruncate(file, BASE))
+	/* all of it: what comes before may have left, to make room */
+	if (!what && ftruncate(file, 0))
 		what = "it cannot be cut off";
-	if (!what && !POLL(!swap_used(id), 10))
-		what = "swap area in use without anything stored";
 	if (!what && good_area())
 		what = "no area that can be written";
+	if (!what && !POLL(!swap_used(id), 10))
+		what = "swap area in use without anything stored";
+	if (!what && put(file, 0, BASE, 1))
+		what = "it cannot be written again";
 	return what ?: undone(BASE);
 }
 
