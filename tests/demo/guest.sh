@@ -4,7 +4,7 @@
 # its own, and leaves what was measured in /results for report.py. tests/demo/run sets the DEMO_* variables.
 set -eu
 
-: "${DEMO_NODE:?} ${DEMO_LIB:?} ${DEMO_MODULE:?} ${DEMO_ITMECTL:?} ${DEMO_DRAM:?} ${DEMO_CXL:?}"
+: "${DEMO_NODE:?} ${DEMO_LIB:?} ${DEMO_MODULE:?} ${DEMO_ITMECTL:?} ${DEMO_ITMED:?} ${DEMO_DRAM:?} ${DEMO_CXL:?}"
 here=$(dirname "$(realpath "$0")")
 cgroups=/sys/fs/cgroup
 disk=nvme0n1
@@ -101,6 +101,31 @@ own_memory() {
 	awk '/^(anon|kernel) / { sum += $2 } END { print sum + 8 * 1024 * 1024 }' /results/dram.end.memory.stat
 }
 
+# The daemon imports the model and plans it by its header; all that is here to do is to wait for that.
+start_itmed() {
+	export ITMED_SOCKET=/run/itmed.sock
+	mkdir -p /run/itmed
+	cat >/run/itmed.toml <<-TOML
+		state_dir = "/run/itmed"
+		socket = "$ITMED_SOCKET"
+		[[model]]
+		path = "$DEMO_MODEL"
+	TOML
+	"$DEMO_ITMED" --config /run/itmed.toml >/results/itmed.log 2>&1 &
+	itmed=$!
+	for _ in $(seq 300); do
+		if "$DEMO_ITMECTL" status --json 2>/dev/null | grep -q '"phase": *"planned"'; then
+			say "    itmed: $(grep -o 'plan .*' /results/itmed.log)"
+			return 0
+		fi
+		kill -0 $itmed 2>/dev/null || break
+		sleep 0.2
+	done
+	say "itmed FAILED:"
+	cat /results/itmed.log
+	return 1
+}
+
 prepare
 
 say "1/3 all in DRAM: ext4, no limit, the whole model cached"
@@ -121,9 +146,12 @@ forget_model
 insmod "$DEMO_MODULE"
 mkdir -p /itme
 mount -t itmefs -o "dram=$DEMO_DRAM,cxl=$DEMO_CXL" itme /itme
+start_itmed
 export DEMO_ITME=model.gguf
 # ITME's pages are not charged to the group: what is left of the limit is the process's own.
-measure itme "$limit" "$own" "$DEMO_ITMECTL" run --import $DEMO_MODEL --
+measure itme "$limit" "$own" "$DEMO_ITMECTL" run --
+kill $itmed
+wait $itmed
 umount /itme
 rmmod itme
 say "done"

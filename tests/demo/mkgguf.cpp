@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// Writes a GGUF v3 model of the `llama` architecture with random weights: F16
-// matrices, F32 norms, a byte vocabulary of the SentencePiece kind. It says
+// Writes a GGUF v3 model of the `llama` architecture with random weights: F16 or
+// Q4_0 matrices, F32 norms, a byte vocabulary of the SentencePiece kind. It says
 // nothing sensible, but an unmodified llama.cpp loads and decodes it, and the
 // same seed gives the same file on every machine, so greedy decoding of it is a
 // test of every byte.
 //
-//	mkgguf [--layers N] [--embd N] [--ff N] [--heads N] [--seed N] FILE
+//	mkgguf [--layers N] [--embd N] [--ff N] [--heads N] [--seed N]
+//		[--experts N] [--used N] [--bits 16|4] FILE
+//
+// With --experts it is a mixture of them (as Mixtral), of which --used (2) are
+// asked for each token. Q4_0 (--bits 4) is what llama.cpp repacks on most CPUs.
 
 #include <cmath>
 #include <cstdint>
@@ -29,20 +33,33 @@ struct Shape {
 	uint32_t ff = 1536;
 	uint32_t heads = 8;
 	uint64_t seed = 1;
+	uint32_t experts = 0; // 0: a dense model
+	uint32_t used = 2;
+	uint32_t bits = 16;
 };
 
-enum TensorType : uint32_t { F32 = 0, F16 = 1 };
+enum TensorType : uint32_t { F32 = 0, F16 = 1, Q4_0 = 2 };
+
+// So many weights have one scale in Q4_0: an F16, then two weights a byte.
+constexpr uint32_t q4_weights = 32;
+constexpr uint32_t q4_bytes = 2 + q4_weights / 2;
 
 struct Tensor {
 	std::string name;
 	uint64_t cols; // ne[0], the length of a row
 	uint64_t rows; // ne[1], 0 for a vector
 	TensorType type;
-	float scale; // largest absolute weight
+	float scale;	     // largest absolute weight
+	uint64_t planes = 0; // ne[2], 0 for none
 
-	uint64_t count() const { return cols * (rows ? rows : 1); }
+	uint64_t lines() const { return (rows ? rows : 1) * (planes ? planes : 1); }
 
-	uint64_t bytes() const { return count() * (type == F16 ? 2 : 4); }
+	uint64_t bytes() const
+	{
+		const uint64_t n = cols * lines();
+
+		return type == Q4_0 ? n / q4_weights * q4_bytes : n * (type == F16 ? 2 : 4);
+	}
 };
 
 uint64_t padded(uint64_t n)
@@ -132,7 +149,7 @@ Header metadata(const Shape &s, const std::vector<Piece> &vocab)
 
 	h.string("general.architecture", "llama");
 	h.string("general.name", "itme-demo");
-	h.u32("general.file_type", 1); // mostly F16
+	h.u32("general.file_type", s.bits == 4 ? 2 : 1); // mostly Q4_0, mostly F16
 	h.u32("general.alignment", alignment);
 	h.u32("llama.context_length", context);
 	h.u32("llama.embedding_length", s.embd);
@@ -142,6 +159,10 @@ Header metadata(const Shape &s, const std::vector<Piece> &vocab)
 	h.u32("llama.attention.head_count_kv", s.heads);
 	h.f32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
 	h.u32("llama.rope.dimension_count", s.embd / s.heads);
+	if (s.experts) {
+		h.u32("llama.expert_count", s.experts);
+		h.u32("llama.expert_used_count", s.used);
+	}
 	h.u32("llama.vocab_size", static_cast<uint32_t>(vocab.size()));
 	h.string("tokenizer.ggml.model", "llama");
 	h.array("tokenizer.ggml.tokens", Header::Str, vocab.size());
@@ -185,12 +206,25 @@ std::vector<Tensor> tensors(const Shape &s, uint64_t vocab)
 		t.push_back(matrix(blk + "attn_v.weight", s.embd, s.embd));
 		t.push_back(matrix(blk + "attn_output.weight", s.embd, s.embd));
 		t.push_back({blk + "ffn_norm.weight", s.embd, 0, F32, 1.0F});
-		t.push_back(matrix(blk + "ffn_gate.weight", s.embd, s.ff));
-		t.push_back(matrix(blk + "ffn_up.weight", s.embd, s.ff));
-		t.push_back(matrix(blk + "ffn_down.weight", s.ff, s.embd));
+		// Sharp, too: each token shall ask for experts of its own.
+		if (s.experts)
+			t.push_back(matrix(blk + "ffn_gate_inp.weight", s.embd, s.experts, sharp));
+		for (const char *what : {"gate", "up", "down"}) {
+			const bool down = what[0] == 'd';
+			const std::string end = s.experts ? "_exps.weight" : ".weight";
+
+			t.push_back(matrix(blk + "ffn_" + what + end, down ? s.ff : s.embd,
+					   down ? s.embd : s.ff));
+			t.back().planes = s.experts;
+		}
 	}
 	t.push_back({"output_norm.weight", s.embd, 0, F32, 1.0F});
 	t.push_back(matrix("output.weight", s.embd, vocab));
+	// What routes, and what is looked up, llama.cpp leaves as it is, too.
+	for (auto &one : t)
+		if (s.bits == 4 && one.type == F16 && one.name.rfind("blk.", 0) == 0 &&
+		    one.name.find("gate_inp") == std::string::npos)
+			one.type = Q4_0;
 	return t;
 }
 
@@ -257,7 +291,7 @@ private:
 void write_weights(Output &out, const Tensor &t, uint64_t &state)
 {
 	if (t.type == F32) {
-		const std::vector<float> v(t.count(), t.scale);
+		const std::vector<float> v(t.bytes() / sizeof(float), t.scale);
 
 		out.put(v.data(), t.bytes());
 		return;
@@ -268,9 +302,26 @@ void write_weights(Output &out, const Tensor &t, uint64_t &state)
 	for (size_t i = 0; i < step.size(); i++)
 		step[i] = half(t.scale * (static_cast<float>(i) / 32768.0F - 1.0F));
 
+	if (t.type == Q4_0) {
+		const uint16_t scale = half(t.scale / 8);
+
+		for (uint64_t n = t.bytes() / q4_bytes; n; n--) {
+			const uint64_t random[] = {next(state), next(state)};
+			uint8_t weights[q4_weights / 2];
+
+			// Not -8, which has no counterpart: they shall have a mean of 0.
+			std::memcpy(weights, random, sizeof(weights));
+			for (auto &two : weights)
+				two |= (two & 0xf0 ? 0 : 0x80) | (two & 0x0f ? 0 : 0x08);
+			out.put(&scale, sizeof(scale));
+			out.put(weights, sizeof(weights));
+		}
+		return;
+	}
+
 	std::vector<uint16_t> row(t.cols);
 	uint64_t bits = 0;
-	for (uint64_t r = 0; r < t.rows; r++) {
+	for (uint64_t r = 0; r < t.lines(); r++) {
 		for (size_t c = 0; c < row.size(); c++) {
 			bits = c % 4 ? bits >> 16 : next(state);
 			row[c] = step[bits & 0xffff];
@@ -299,10 +350,12 @@ uint64_t write_model(const Shape &s, const char *path)
 	uint64_t offset = 0;
 	for (const auto &t : list) {
 		info.str(t.name);
-		info.raw<uint32_t>(t.rows ? 2 : 1);
+		info.raw<uint32_t>(t.planes ? 3 : t.rows ? 2 : 1);
 		info.raw(t.cols);
 		if (t.rows)
 			info.raw(t.rows);
+		if (t.planes)
+			info.raw(t.planes);
 		info.raw<uint32_t>(t.type);
 		info.raw(offset);
 		offset += padded(t.bytes());
@@ -319,7 +372,8 @@ uint64_t write_model(const Shape &s, const char *path)
 
 [[noreturn]] void usage()
 {
-	std::cerr << "usage: mkgguf [--layers N] [--embd N] [--ff N] [--heads N] [--seed N] FILE\n";
+	std::cerr << "usage: mkgguf [--layers N] [--embd N] [--ff N] [--heads N] [--seed N]\n"
+		     "              [--experts N] [--used N] [--bits 16|4] FILE\n";
 	std::exit(2);
 }
 
@@ -360,10 +414,17 @@ int main(int argc, char **argv)
 			s.heads = v;
 		else if (opt == "--seed")
 			s.seed = v;
+		else if (opt == "--experts")
+			s.experts = v;
+		else if (opt == "--used")
+			s.used = v;
+		else if (opt == "--bits" && (v == 16 || v == 4))
+			s.bits = v;
 		else
 			usage();
 	}
-	if (!path || s.embd % (2 * s.heads))
+	if (!path || s.embd % (2 * s.heads) || (s.experts && s.used > s.experts) ||
+	    (s.bits == 4 && (s.embd % q4_weights || s.ff % q4_weights)))
 		usage();
 	std::cout << write_model(s, path) << "\n";
 	return 0;
