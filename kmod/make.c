@@ -85,6 +85,7 @@ static int charge(struct make *m, long pages)
 static struct folio *get_memory(struct make *m, unsigned int order, bool must)
 {
 	long pages = 1L << order;
+	bool moved = false;
 
 	for (;;) {
 		int err = charge(m, pages);
@@ -104,8 +105,12 @@ static struct folio *get_memory(struct make *m, unsigned int order, bool must)
 		/* The nodes have less than the budget says: what is ours leaves for it. */
 		m->room = LONG_MAX;
 		err = itme_writeout_room(m->ino->fs, m->tier, LONG_MAX);
-		if (err <= 0)
+		if (err > 0)
+			continue;
+		if (err || moved || !atomic_long_read(&itme_tiers[other_tier(m)].budget))
 			return ERR_PTR(err ?: -EAGAIN);
+		use_tier(m, other_tier(m));
+		moved = true;
 	}
 }
 
@@ -162,7 +167,8 @@ static struct folio *make_around(struct make *m, pgoff_t index, pgoff_t limit,
 	struct itme_inode *ino = m->ino;
 	struct folio *folio;
 
-	for (unsigned int order = min(want->order, itme_max_order(ino));
+	/* Once there was no room at all, a page will do. */
+	for (unsigned int order = m->room ? 0 : min(want->order, itme_max_order(ino));
 	     order; order--) {
 		pgoff_t first = round_down(index, 1UL << order);
 		pgoff_t end = first + (1UL << order);

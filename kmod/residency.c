@@ -233,6 +233,9 @@ void itme_chunk_end_fill(struct itme_inode *ino, u32 idx, bool resident, int err
 	/* It has been found to be there, and no place was sought: it could never leave. */
 	if (resident && !(c->flags & ITME_C_PINNED) && list_empty(&c->node))
 		itme_queue_add(ino, c);
+	/* Who has found no room for a further page waits, and what is there may leave. */
+	if (resident && err == -EAGAIN && ino->native)
+		set_untouched(ino, c, false);
 	/* Nobody has used it: what the next fill has to see is the use before. */
 	if (!resident) {
 		WRITE_ONCE(c->stamp, c->interval ? c->stamp - c->interval : 0);

@@ -309,9 +309,12 @@ static const char *overflow(enum fault kind, uint32_t n, unsigned int percent)
 	       (unsigned long long)(size > AT ? size - AT : 0) / 1024, strerror(-ret));
 	if (ret ? ret != -ENOMEM && ret != -ENOSPC && ret != -EIO : size != AT + LONG)
 		return "not an error it may return";
+	/* with an area that is bad, what is stored there has no room in memory */
+	if (tier_set(DRAM, 48 * MIB))
+		return "the budget cannot be raised";
 	if (size > AT && check_read(file, AT, size - AT, 2))
 		return "wrong content";
-	return swap_undone();
+	return swap_undone() ?: tier_set(DRAM, 16 * MIB) ? "nor lowered again" : NULL;
 }
 
 TEST_F(swap, overflow)

@@ -68,10 +68,13 @@ interval = \"1s\"
 unused = \"10s\"
 [[model]]
 path = \"$lower/cli.dense.gguf\"
+chunk = \"256K\"
 [[model]]
 path = \"$lower/cli.moe.gguf\"
+chunk = \"256K\"
 [[model]]
-path = \"$lower/cli.q4.gguf\""
+path = \"$lower/cli.q4.gguf\"
+chunk = \"256K\""
 start_itmed || fail "start"
 for name in dense moe q4; do
 	becomes "$name: planned by its header" 120 cli.$name.gguf 'm["phase"], m["origin"]' "('planned', 'header')"

@@ -221,11 +221,10 @@ TEST_F(ItmedKeeper, StagesThatAreNotUsedHere)
 	ASSERT_EQ(file.advices.size(), 1U);
 	EXPECT_EQ(file.advices[0].advice, static_cast<std::uint32_t>(ITME_ADVICE_PAGEOUT));
 	EXPECT_EQ(file.advices[0].offset, 60 * mib);
-	// It is.
-	file.map[35] = ITME_TIER_DRAM;
 	ASSERT_TRUE(keeper.tick(11 * second));
 	EXPECT_FALSE(family_.plans[1].stages[2].empty());
-	enter_first(keeper, 4);
+	// It is.
+	file.map[35] = ITME_TIER_DRAM;
 	ASSERT_TRUE(keeper.tick(12 * second));
 	EXPECT_EQ(family_.plans[1].stages.size(), 4U);
 	EXPECT_TRUE(family_.plans[1].stages[2].empty());
@@ -256,6 +255,10 @@ TEST_F(ItmedKeeper, WhatTheEngineHasCopied)
 	EXPECT_EQ(file.map[25], ITME_TIER_NVME);
 	EXPECT_EQ(file.map[35], ITME_TIER_DRAM);
 	enter_first(keeper, 4);
+	info(1).passes += 2;
+	ASSERT_TRUE(keeper.tick(15 * second));
+	EXPECT_EQ(file.map[35], ITME_TIER_DRAM);
+	info(1).passes++;
 	ASSERT_TRUE(keeper.tick(20 * second));
 	// The first has not come back: none of them is used.
 	EXPECT_EQ(file.map[35], ITME_TIER_NVME);
@@ -275,11 +278,12 @@ TEST_F(ItmedKeeper, WhatStaysInMemoryIsUsed)
 	enter_first(keeper, 8);
 	ASSERT_TRUE(keeper.tick(10 * second));
 	EXPECT_EQ(file.advices.size(), 1U);
-	for (std::size_t chunk = 20; chunk < 40; chunk++)
-		file.map[chunk] = ITME_TIER_DRAM;
-	enter_first(keeper, 4);
+	// It was read again, and had to leave again.
+	enter(keeper, 1, 2);
+	info(1).passes += 3;
 	ASSERT_TRUE(keeper.tick(20 * second));
 	enter_first(keeper, 20);
+	info(1).passes += 20;
 	ASSERT_TRUE(keeper.tick(30 * second));
 	EXPECT_EQ(file.advices.size(), 1U);
 	for (const auto &stage : family_.plans[1].stages)

@@ -69,7 +69,7 @@ int remove_areas(const Config &config)
 
 	// With the mount they have gone.
 	if (!mount)
-		return 0;
+		return mount.error().code == ENODEV ? 0 : complain(mount.error());
 	const auto areas = mount->swap_areas();
 	if (!areas)
 		return complain(areas.error());

@@ -53,8 +53,7 @@ public:
 	/// seen.
 	std::vector<bool> rarely_entered() const;
 
-	/// How often the stage was entered that was entered most.
-	std::uint32_t most() const { return most_; }
+	std::uint32_t entries(std::size_t stage) const { return entries_.at(stage); }
 
 	/// All of the stages are used, as far as can be told.
 	void conclude() { concluded_ = true; }

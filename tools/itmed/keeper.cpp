@@ -257,8 +257,11 @@ void Keeper::find_models(const std::vector<itme::ObjectInfo> &objects)
 void Keeper::use_changed(Model &model, bool in_use)
 {
 	model.in_use = in_use;
-	if (in_use)
+	if (in_use) {
+		model.probe.reset();
+		model.judge.begin(model.full.stages.size(), !model.left_out.empty());
 		return;
+	}
 	// Who comes next may use it in another way.
 	model.keep_full = false;
 	if (!model.cgroup.empty()) {

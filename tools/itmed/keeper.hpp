@@ -61,7 +61,8 @@ struct ModelPart {
 /// A stage that has been taken out of memory to see whether it comes back.
 struct Probe {
 	std::size_t stage = 0;
-	std::uint32_t entries = 0; ///< of the stage entered most, at that time
+	std::uint32_t entries = 0; ///< of it, until then
+	std::uint64_t passes = 0;  ///< of the plan, until then
 };
 
 struct Model {

@@ -250,14 +250,17 @@ bool Keeper::install(Model &model, std::vector<bool> left_out)
 		spdlog::warn("{}: {}", printable(model.name), printable(model.note));
 		return false;
 	}
+	// With another budget alone it is the one that has been watched so far.
+	if (!model.plan || model.phase != Phase::planned || model.left_out != left_out) {
+		model.probe.reset();
+		model.judge.begin(spec.stages.size(), !left_out.empty());
+	}
 	model.plan = *id;
 	model.info.budget = spec.budget;
 	model.info.bytes = 0;
 	model.left_out = std::move(left_out);
 	model.phase = Phase::planned;
 	model.sample.reset();
-	model.probe.reset();
-	model.judge.begin(spec.stages.size(), !model.left_out.empty());
 	return true;
 }
 
@@ -438,7 +441,9 @@ void Keeper::act(Model &model, Verdict verdict)
 	case Verdict::fits:
 		return;
 	case Verdict::partial:
-		if (model.left_out.empty() && !model.keep_full)
+		if (model.keep_full)
+			model.judge.conclude();
+		else if (model.left_out.empty())
 			reduce(model);
 		return;
 	case Verdict::outgrown:

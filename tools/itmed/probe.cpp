@@ -13,8 +13,8 @@ namespace itmed
 namespace
 {
 
-/// So often others are entered after a stage was taken out, until it is not expected back.
-constexpr std::uint32_t probe_entries = 4;
+/// So many passes after a stage was taken out it is not expected back.
+constexpr std::uint64_t probe_passes = 3;
 
 itme::Result<itme::File> open_part(const Model &model, std::uint32_t object, itme::Mount &mount)
 {
@@ -88,13 +88,19 @@ void Keeper::reduce(Model &model)
 		if (unused[i] && !is_out(model, i, *mount))
 			resident.push_back(i);
 	if (!model.probe && !resident.empty()) {
-		model.probe = Probe{smallest(model, resident), model.judge.most()};
-		page_out(model, model.probe->stage, *mount);
+		const auto stage = smallest(model, resident);
+		model.probe = Probe{stage, model.judge.entries(stage), model.info.passes};
+		page_out(model, stage, *mount);
 		return;
 	}
-	if (model.probe && model.judge.most() < model.probe->entries + probe_entries)
-		return;
-	const bool gone = model.probe && is_out(model, model.probe->stage, *mount);
+	bool gone = false;
+	if (model.probe) {
+		const bool back = model.judge.entries(model.probe->stage) != model.probe->entries ||
+				  !is_out(model, model.probe->stage, *mount);
+		if (!back && model.info.passes < model.probe->passes + probe_passes)
+			return;
+		gone = !back;
+	}
 	for (const auto stage : resident) {
 		unused[stage] = gone;
 		if (gone)
