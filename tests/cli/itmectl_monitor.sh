@@ -125,10 +125,13 @@ cat >"$dir/terminal.py" <<'PY'
 import os, pty, select, signal, sys, termios, time
 
 def run(end):
+    go, ready = os.pipe()
     pid, fd = pty.fork()
     if not pid:
+        os.read(go, 1)
         os.execv(sys.argv[1], [sys.argv[1], "top", "-d", "0.2"])
     before = termios.tcgetattr(fd)
+    os.write(ready, b"x")
     seen = b""
     def read(until, limit=20):
         nonlocal seen
