@@ -183,31 +183,58 @@ static void must_fail(struct me *me, const char *what, int ret)
 		broken(me, "%s worked", what);
 }
 
+/* A file that is written. It has lost its names when it gets pages: who is killed leaves none. */
+static void own_file(struct me *me)
+{
+	uint64_t off = rnd(me, 4 * MIB) & ~(PAGE - 1);
+	char path[400], other[400], page[PAGE], back[PAGE];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/own.%d", mnt_dir(), getpid());
+	snprintf(other, sizeof(other), "%s/other.%d", mnt_dir(), getpid());
+	doing(me, "a file of its own at %llu", (unsigned long long)off);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return;
+	fsetxattr(fd, "user.x", "y", 1, 0);
+	rename(path, other);
+	link(other, path);
+	unlink(other);
+	unlink(path);
+	if (!mkdir(other, 0700))
+		rmdir(other);
+	memset(page, 'a' + off / PAGE % 26, PAGE);
+	n = pwrite(fd, page, PAGE, off);
+	if (n == (ssize_t)PAGE) {
+		n = pread(fd, back, PAGE, off);
+		if (n == (ssize_t)PAGE ? memcmp(page, back, PAGE) : !shared->poison)
+			broken(me, "%zd bytes read of what was written", n);
+	}
+	if (one_in(me, 2))
+		ftruncate(fd, off + 1);
+	close(fd);
+}
+
 static void bad_call(struct me *me, int fd, const struct file_spec *f)
 {
-	char path[400], other[400];
+	char path[400];
 	struct statfs sfs;
 	DIR *d;
 
 	snprintf(path, sizeof(path), "%s/%s", mnt_dir(), f->name);
-	snprintf(other, sizeof(other), "%s/other", mnt_dir());
 	doing(me, "%s, calls that must fail", f->name);
-	switch (rnd(me, 14)) {
+	switch (rnd(me, 9)) {
 	case 0: return must_fail(me, "ftruncate", ftruncate(fd, 1));
 	case 1: return must_fail(me, "truncate", truncate(path, 1));
 	case 2: return must_fail(me, "fallocate", fallocate(fd, 0, 0, PAGE));
 	case 3: return must_fail(me, "write", pwrite(fd, "x", 1, 0));
 	case 4: return must_fail(me, "open for writing", open(path, O_RDWR));
 	case 5: return must_fail(me, "open with O_TRUNC", open(path, O_RDONLY | O_TRUNC));
-	case 6: return must_fail(me, "create", open(other, O_RDWR | O_CREAT, 0600));
-	case 7: return must_fail(me, "rename", rename(path, other));
-	case 8: return must_fail(me, "link", link(path, other));
-	case 9: return must_fail(me, "mkdir", mkdir(other, 0700));
-	case 10: return must_fail(me, "setxattr", fsetxattr(fd, "user.x", "y", 1, 0));
-	case 11: return must_fail(me, "writable mapping",
-				  mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) ==
-				  MAP_FAILED ? -1 : 0);
-	case 12:	/* these are no harm */
+	case 6: return must_fail(me, "writable mapping",
+				 mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) ==
+				 MAP_FAILED ? -1 : 0);
+	case 7:	/* these are no harm */
 		flock(fd, LOCK_SH | LOCK_NB);
 		fcntl(fd, F_SETLEASE, F_RDLCK);
 		fcntl(fd, F_SETFL, O_DIRECT);
@@ -232,9 +259,12 @@ void hostile_step(struct me *me)
 	int fd;
 
 	f = &files[any_file(me, 0, &fd)];
-	switch (rnd(me, 3)) {
+	switch (rnd(me, 4)) {
 	case 0:
 		bad_ioctl(me, fd, f);
+		break;
+	case 2:
+		own_file(me);
 		break;
 	case 1:
 		residency_into_itself(me, fd, f);
