@@ -12,7 +12,7 @@ compiler has them (made by the Makefile). super.c has the mount options.
 import re
 import sys
 
-C_BITS = {"__u64": 64, "__u32": 32, "__s32": 32, "__s64": 64}
+C_BITS = {"__u8": 8, "__u64": 64, "__u32": 32, "__s32": 32, "__s64": 64}
 
 
 class Tap:
@@ -154,7 +154,10 @@ def main():
     tap.check("no constant is made up", sorted(named - set(values)))
 
     options = set(re.findall(r'fsparam_\w+\("(\w+)"', superc))
+    # One that takes no value is written as it is; its opposite is not in super.c.
     described = set(re.findall(r'fs_opt\["(\w+)"', syzlang))
+    described |= {name for name in re.findall(r'^\t(\w+)\s+stringnoz\["\1"\]', syzlang, re.M)
+                  if not (name.startswith("no") and name[2:] in options)}
     tap.check("the mount options", sorted(options ^ described) or ([] if options else ["none found"]))
 
     check_netlink(tap, syzlang, netlink)
