@@ -63,22 +63,30 @@ static struct itme_inode *next_chunk(struct itme_plan *plan, struct itme_cursor 
 }
 
 /* Is a chunk among what a cursor other than @c has had read ahead? */
-static bool others_want(const struct itme_plan *plan, const struct itme_cursor *c,
-			const struct itme_inode *ino, u32 idx)
+static bool others_want(const struct itme_cursor *c, const struct itme_inode *ino, u32 idx)
 {
-	for (int i = 0; i < ITME_CURSORS; i++) {
-		const struct itme_cursor *other = &plan->cursors.cursor[i];
-		u32 distance;
+	const struct itme_plan *plan;
 
-		if (other != c && other->run &&
-		    itme_sequence_find(&plan->seq, ino->id, idx, other->pos, other->lead,
-				       &distance))
-			return true;
+	list_for_each_entry(plan, &ino->fs->plans, node) {
+		if (!itme_plan_names(plan, ino->id))
+			continue;
+		for (int i = 0; i < ITME_CURSORS; i++) {
+			const struct itme_cursor *other = &plan->cursors.cursor[i];
+			u32 distance;
+
+			if (other != c && other->run &&
+			    itme_sequence_find(&plan->seq, ino->id, idx, other->pos, other->lead,
+					       &distance))
+				return true;
+		}
 	}
 	return false;
 }
 
-/* Nobody is where a cursor is: what has been read ahead for it leaves first. */
+/*
+ * Nobody is where a cursor is: what has been read ahead for it leaves as what has been
+ * used does. Of much only the first part, and the cursor stays for the rest.
+ */
 static void give_up(struct itme_plan *plan, struct itme_cursor *c)
 {
 	const struct itme_sequence *seq = &plan->seq;
@@ -92,10 +100,24 @@ static void give_up(struct itme_plan *plan, struct itme_cursor *c)
 		struct itme_inode *ino = xa_load(&plan->fs->objects, run->object);
 		u32 idx = run->start + (pos - run->at);
 
-		if (ino && !others_want(plan, c, ino, idx))
+		if (ino && !others_want(c, ino, idx))
 			itme_chunk_give_up(ino, idx);
 	}
-	*c = (struct itme_cursor){};
+	if (n == c->lead) {
+		*c = (struct itme_cursor){};
+		return;
+	}
+	c->lead -= n;
+	c->pos = ((u64)c->pos + n) % seq->length;
+}
+
+/*
+ * Is there anybody to read ahead for? Who has no file of it open has gone, or tells us
+ * where he is.
+ */
+static bool is_followed(const struct itme_plan *plan)
+{
+	return !plan->condemned && (plan->opens || plan->stepped);
 }
 
 /* Of those not seen in this round, the one with the least ahead, or NULL. */
@@ -105,7 +127,7 @@ static struct itme_cursor *hungriest(struct itme_fs *fs, struct itme_plan **of)
 	struct itme_plan *plan;
 
 	list_for_each_entry(plan, &fs->plans, node) {
-		if (plan->condemned)
+		if (!is_followed(plan))
 			continue;
 		for (int i = 0; i < ITME_CURSORS; i++) {
 			struct itme_cursor *c = &plan->cursors.cursor[i];
@@ -120,11 +142,8 @@ static struct itme_cursor *hungriest(struct itme_fs *fs, struct itme_plan **of)
 	return best;
 }
 
-/*
- * A cursor has nothing ahead, and the ring is full. If that is with what was read for
- * somebody who has not been seen since, he has gone: he jumped to here, most likely.
- */
-static bool make_way(struct itme_plan *plan, const struct itme_cursor *hungry)
+/* The cursor of somebody who has jumped, most likely, as he has not been seen since. */
+static struct itme_cursor *idle_cursor(struct itme_plan *plan, const struct itme_cursor *hungry)
 {
 	struct itme_cursors *all = &plan->cursors;
 	struct itme_cursor *idle = NULL;
@@ -136,8 +155,69 @@ static bool make_way(struct itme_plan *plan, const struct itme_cursor *hungry)
 		    (!idle || all->clock - c->used > all->clock - idle->used))
 			idle = c;
 	}
-	if (!idle)
+	return idle;
+}
+
+/* That of a plan which nobody follows any more. */
+static struct itme_cursor *left_cursor(struct itme_fs *fs, struct itme_plan **of)
+{
+	struct itme_plan *plan;
+
+	list_for_each_entry(plan, &fs->plans, node) {
+		if (is_followed(plan))
+			continue;
+		for (int i = 0; i < ITME_CURSORS; i++) {
+			struct itme_cursor *c = &plan->cursors.cursor[i];
+
+			*of = plan;
+			if (c->run && c->lead)
+				return c;
+		}
+	}
+	return NULL;
+}
+
+/* One that nobody has come for. Return: false when there is none */
+static bool give_up_stale(struct itme_fs *fs)
+{
+	struct itme_chunk *c = itme_policy_stale(&fs->queues[ITME_TIER_DRAM].ring, itme_now());
+	struct itme_inode *ino = c ? xa_load(&fs->objects, c->object) : NULL;
+
+	/* Without one, the inode is being evicted. */
+	if (!ino)
 		return false;
+	itme_chunk_give_up(ino, itme_chunk_idx(ino, c));
+	return true;
+}
+
+/**
+ * itme_plans_make_way - somebody is to be read ahead for, and the ring is full
+ * @fs: file system
+ *
+ * If that is with what was read for somebody who has gone, or with what nobody has come
+ * for, some of that leaves as what has been used does. Under fs->lock.
+ *
+ * Return: false when there is nothing of the kind
+ */
+bool itme_plans_make_way(struct itme_fs *fs)
+{
+	struct itme_plan *plan;
+	struct itme_cursor *left = left_cursor(fs, &plan);
+
+	lockdep_assert_held(&fs->lock);
+	if (!left)
+		return give_up_stale(fs);
+	give_up(plan, left);
+	return true;
+}
+
+/* The same for a cursor that has nothing ahead, before which another one has stopped. */
+static bool make_way(struct itme_plan *plan, const struct itme_cursor *hungry)
+{
+	struct itme_cursor *idle = idle_cursor(plan, hungry);
+
+	if (!idle)
+		return itme_plans_make_way(plan->fs);
 	give_up(plan, idle);
 	return true;
 }

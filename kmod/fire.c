@@ -86,7 +86,6 @@ void itme_triggers_go_on(struct itme_fs *fs)
 static struct itme_inode *next_chunk(struct itme_fs *fs, struct itme_triggers *set, u32 *idx,
 				     bool *more)
 {
-	long room = itme_chunk_issue_room(fs);
 	u32 left = ITME_LOOK_MAX;
 
 	*more = false;
@@ -112,7 +111,9 @@ static struct itme_inode *next_chunk(struct itme_fs *fs, struct itme_triggers *s
 		}
 		*idx = target->start + f->chunk;
 		if (itme_chunk_at(ino, *idx)->state == ITME_ABSENT) {
-			if ((long)itme_chunk_pages(ino, *idx) > room) {
+			if ((long)itme_chunk_pages(ino, *idx) > itme_chunk_issue_room(fs)) {
+				if (itme_plans_make_way(fs))
+					continue;
 				if (itme_age(f->since, itme_now()) < FIRED_STALE)
 					return NULL;
 				count_dropped(fs, set, f->trigger);

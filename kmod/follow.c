@@ -178,6 +178,7 @@ int itme_plan_step(struct itme_fs *fs, u32 id, u32 stage)
 		itme_cursors_step(&plan->cursors, &plan->seq,
 				  itme_sequence_stage(&plan->seq, stage));
 		plan->stage = stage;
+		plan->stepped = true;
 		itme_event_stage(id, stage);
 		itme_plan_kick(plan);
 	}

@@ -232,10 +232,14 @@ void itme_plans_opened(struct itme_inode *ino, int n)
 	was = ino->opens;
 	WRITE_ONCE(ino->opens, was + n);
 	if (ino->planned && !was != !ino->opens) {
-		list_for_each_entry(plan, &fs->plans, node)
-			if (bsearch(&ino->id, plan->objects, plan->nr_objects, sizeof(u32),
-				    compare_objects))
-				plan->opens += n;
+		list_for_each_entry(plan, &fs->plans, node) {
+			if (!bsearch(&ino->id, plan->objects, plan->nr_objects, sizeof(u32),
+				     compare_objects))
+				continue;
+			plan->opens += n;
+			if (!plan->opens)
+				plan->stepped = false;
+		}
 		itme_plans_share(fs);
 	}
 	spin_unlock(&fs->lock);

@@ -78,6 +78,7 @@ enum itme_class {
  * @objects: the files that it names, each once
  * @nr_objects: of them
  * @opens: of them, files that somebody has open; under fs->lock
+ * @stepped: somebody has said where he is since the last one was closed; under fs->lock
  * @pages: of all its chunks, each counted once; constant, too
  * @chunk: the largest one, pages; constant, too
  * @lookahead: pages to be ahead at most; 0 as many as the ring has room for
@@ -109,6 +110,7 @@ struct itme_plan {
 	u32 *objects;
 	u32 nr_objects;
 	u32 opens;
+	bool stepped;
 	u64 pages;
 	long chunk;
 	u64 lookahead;
@@ -159,6 +161,8 @@ void itme_plan_missed(struct itme_inode *ino, u32 idx);
 bool itme_batch_add(struct itme_batch *batch, struct fill *fill);
 void itme_batch_run(struct itme_batch *batch);
 void itme_plan_work(struct work_struct *work);
+/* Under fs->lock. */
+bool itme_plans_make_way(struct itme_fs *fs);
 void itme_plan_kick(struct itme_plan *plan);
 
 /* learn.c */

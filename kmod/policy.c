@@ -224,3 +224,24 @@ struct itme_chunk *itme_policy_victim(struct itme_queues *q, long budget, bool d
 		c = unused(&q->main);
 	return c;
 }
+
+/**
+ * itme_policy_stale - what was read ahead, and nobody has come for
+ * @ring: what has not been used yet
+ * @now: the time
+ *
+ * Return: the oldest such chunk, or NULL
+ */
+struct itme_chunk *itme_policy_stale(struct itme_queue *ring, u32 now)
+{
+	struct itme_chunk *c;
+	int left = SCAN_MAX;
+
+	list_for_each_entry_reverse(c, &ring->list, node) {
+		if (!left--)
+			break;
+		if (can_leave(c) && c->flags & ITME_C_PREFETCH && !wanted(c, now))
+			return c;
+	}
+	return NULL;
+}

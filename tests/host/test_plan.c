@@ -241,6 +241,84 @@ static void steps(void)
 	sim_stop();
 }
 
+/* A pass of a plan, and half of one: as much is ahead as there may be. */
+static struct sim_file *half_way(struct itme_plan **p)
+{
+	struct sim_file *file = sim_file(NR);
+
+	*p = plan(file, true);
+	run(file, 0, NR, 3 * SIM_MS);
+	run(file, 0, NR / 2, 3 * SIM_MS);
+	return file;
+}
+
+/* All is read once at most, and nearly all ahead. */
+static void unhindered(struct sim_file *file)
+{
+	for (int pass = 0; pass < 2; pass++) {
+		struct sim_stats s = run(file, 0, NR, 3 * SIM_MS);
+
+		CHECK(s.fills <= NR + 4, "pass %d: %u fills", pass, s.fills);
+		CHECK(s.demand <= NR / 20, "pass %d: %u not read ahead", pass, s.demand);
+	}
+}
+
+/* For one that has gone nothing is read ahead, and what has been gives way. */
+static void ended(void)
+{
+	struct sim_config config = { .dram = 96, .worker_ns = 20000 };
+	struct sim_file *first, *second;
+	struct itme_plan *p;
+
+	sim_start(&config);
+	first = half_way(&p);
+	second = sim_file(NR);
+	plan(second, true);
+	itme_plans_opened(&first->ino, -1);
+	unhindered(second);
+	itme_plans_opened(&first->ino, 1);
+	sim_stop();
+}
+
+/* What was read ahead by a plan that is no more has nobody to speak for it: it gets old. */
+static void unplanned(void)
+{
+	struct sim_config config = { .dram = 96, .worker_ns = 20000 };
+	struct sim_file *second;
+	struct itme_plan *p;
+
+	sim_start(&config);
+	half_way(&p);
+	second = sim_file(NR);
+	plan(second, true);
+	CHECK(!itme_plan_remove(sim_fs(), p->id));
+	sim_idle((ITME_STALE + 1000) * SIM_MS);
+	unhindered(second);
+	sim_stop();
+}
+
+/* Who comes back after long finds what was read ahead for him. */
+static void pauses(void)
+{
+	struct sim_config config = { .dram = 96, .worker_ns = 20000 };
+	struct sim_file *file;
+	struct itme_plan *p;
+	struct sim_stats s;
+
+	sim_start(&config);
+	file = half_way(&p);
+	sim_idle((ITME_STALE + 1000) * SIM_MS);
+	s = run(file, NR / 2, NR / 2, 3 * SIM_MS);
+	CHECK(s.demand <= 1, "%u not read ahead", s.demand);
+	/* Also if he has closed it meanwhile. */
+	itme_plans_opened(&file->ino, -1);
+	sim_idle((ITME_STALE + 1000) * SIM_MS);
+	itme_plans_opened(&file->ino, 1);
+	s = run(file, 0, NR, 3 * SIM_MS);
+	CHECK(s.demand <= 1, "%u not read ahead", s.demand);
+	sim_stop();
+}
+
 /* What is used often is in memory once, and counts once. */
 static void counted_once(void)
 {
@@ -332,6 +410,9 @@ static const struct test tests[] = {
 	{ "jumps", jumps },
 	{ "gone through once", once },
 	{ "steps", steps },
+	{ "one has ended", ended },
+	{ "one is removed", unplanned },
+	{ "a pause", pauses },
 	{ "a chunk counts once", counted_once },
 	{ "a file that no plan names", strays },
 	{ "as many as there may be", places },

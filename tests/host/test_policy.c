@@ -158,6 +158,25 @@ static void wanted_stays(void)
 	CHECK_IS(victim(true), demanded);
 }
 
+/* What was read ahead is stale when nobody has come for long, and is found behind others. */
+static void stale(void)
+{
+	struct itme_chunk *demanded, *old, *newer;
+
+	start();
+	CHECK_IS(itme_policy_stale(&q.ring, NOW), (struct itme_chunk *)NULL);
+	demanded = resident(ITME_C_RING | ITME_C_UNTOUCHED, 2 * ITME_STALE, false);
+	old = resident(ITME_C_RING | ITME_C_UNTOUCHED | ITME_C_PREFETCH, ITME_STALE + 2, false);
+	newer = resident(ITME_C_RING | ITME_C_UNTOUCHED | ITME_C_PREFETCH, ITME_STALE + 1, false);
+	resident(ITME_C_RING | ITME_C_UNTOUCHED | ITME_C_PREFETCH, ITME_STALE, false);
+	CHECK_IS(itme_policy_stale(&q.ring, NOW), old);
+	old->state = ITME_BUSY;
+	CHECK_IS(itme_policy_stale(&q.ring, NOW), newer);
+	newer->state = ITME_BUSY;
+	CHECK_IS(itme_policy_stale(&q.ring, NOW), (struct itme_chunk *)NULL);
+	CHECK_IS(victim(true), demanded);
+}
+
 /* Of what is read ahead, the farthest goes first; main goes before that. */
 static void farthest_first(void)
 {
@@ -306,6 +325,7 @@ static const struct test tests[] = {
 	{ "share of main", main_share },
 	{ "the ring leaves in order", ring_in_order },
 	{ "what is still wanted stays", wanted_stays },
+	{ "what nobody has come for", stale },
 	{ "what is farthest ahead leaves first", farthest_first },
 	{ "main leaves in order, idle before young", main_in_order },
 	{ "main keeps what is still wanted", main_wanted },
