@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "executor.hpp"
 
+#include "content.hpp"
 #include "faults.hpp"
 #include "lower.hpp"
 
@@ -112,6 +113,12 @@ char *Executor::map_area(const Mapping *first, const Mapping *map)
 					static_cast<std::size_t>(map - first) * 2 * map_area_size);
 }
 
+void Executor::clear(Mapping &map) const
+{
+	munmap(map_area(map), 2 * map_area_size);
+	map.base = nullptr;
+}
+
 bool Executor::judged() const
 {
 	return !parallel_ && !injected && !faulty;
@@ -148,6 +155,19 @@ void Executor::check_data(const Call &call, std::uint64_t file_size, std::uint64
 					std::to_string(file_size) + " bytes");
 }
 
+void Executor::check_written(const Call &call, std::uint64_t offset, const void *data,
+			     std::size_t length)
+{
+	if (stained)
+		return;
+	std::int64_t wrong =
+		first_not_written({static_cast<const std::uint8_t *>(data), length}, offset);
+
+	if (wrong >= 0)
+		violation(call, "byte at " + std::to_string(wrong) +
+					" of a written file that nobody has written");
+}
+
 void *Executor::place(Pointer how, std::size_t size)
 {
 	/* A good page, a read-only one, and an unmapped one. */
@@ -172,7 +192,11 @@ void *Executor::place(Pointer how, std::size_t size)
 	case Pointer::readonly:
 		return area + page;
 	case Pointer::map:
-		if (maps_[0].base)
+		/* Another thread may map one there meanwhile. */
+		if (parallel_)
+			stained = true;
+		/* Those of written files have what is known only. */
+		if (maps_[0].base && !maps_[0].written)
 			return maps_[0].base;
 		break;
 	default:
@@ -213,6 +237,13 @@ Is Executor::identify(int fd)
 	    object.flags & ITME_OBJECT_NATIVE)
 		return Is::written;
 	return Is::file;
+}
+
+bool Executor::is_written(int fd)
+{
+	struct stat st;
+
+	return identify(fd) == Is::written && !fstat(fd, &st) && S_ISREG(st.st_mode);
 }
 
 void Executor::arm()

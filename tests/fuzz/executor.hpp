@@ -20,7 +20,6 @@ struct Verdict {
 	char text[500];
 };
 
-/// What a descriptor is of.
 /// What a descriptor is of: @file is an imported one, @written all else on itmefs but the root.
 enum class Is { bad, path, root, file, written, other };
 
@@ -30,7 +29,8 @@ struct Mapping {
 	std::uint64_t offset = 0;
 	std::uint64_t file_size = 0; ///< 0 when the content is not ours to know
 	bool shared = false;
-	bool itmefs = false;
+	bool itmefs = false;  ///< of an imported file,
+	bool written = false; ///< or of one that is written
 	std::atomic<unsigned> changes = 0;
 };
 
@@ -56,6 +56,9 @@ public:
 	Mapping &map(const Call &call, std::string_view field = "map");
 	/// Where a slot's mappings lie; nothing else ever does.
 	static char *map_area(const Mapping *first, const Mapping *map);
+
+	/// Unmaps all that is in a slot.
+	void clear(Mapping &map) const;
 
 	char *map_area(const Mapping &map) const { return map_area(maps_.data(), &map); }
 
@@ -84,6 +87,9 @@ public:
 	/// Data of a file of that size; from a mapping when so.
 	void check_data(const Call &call, std::uint64_t file_size, std::uint64_t offset,
 			const void *data, std::size_t length);
+	/// Data of any written file.
+	void check_written(const Call &call, std::uint64_t offset, const void *data,
+			   std::size_t length);
 
 	/// Memory as the call's argument "pointer" says, with room for @size bytes.
 	void *place(Pointer how, std::size_t size);
@@ -96,6 +102,8 @@ public:
 	}
 
 	static Is identify(int fd);
+	/// Whether it is a regular file that is written.
+	static bool is_written(int fd);
 
 	bool parallel() const { return parallel_; }
 
@@ -103,6 +111,8 @@ public:
 
 	/// Memory of a mapping was made bad on purpose: reads may fail.
 	std::atomic<bool> poisoned = false;
+	/// What the kernel was to put into a mapping may have come to that of a written file.
+	std::atomic<bool> stained = false;
 	/// Workers of the module are made to fail now and then.
 	std::atomic<bool> faulty = false;
 	/// Of the calling thread.

@@ -3,6 +3,7 @@
 
 #include "lower.hpp"
 
+#include <fcntl.h>
 #include <iterator>
 #include <numeric>
 
@@ -16,7 +17,7 @@ static constexpr std::uint64_t edges[] = {
 	INT64_MAX, 1ULL << 63, ~0ULL,	  ~0ULL - 4095,
 };
 
-static constexpr std::string_view names[] = {"a", "a", "a", "b", "b", "c"};
+static constexpr std::string_view names[] = {"a", "a", "a", "b", "b", "c", "n", "n", "d", "d/n"};
 static constexpr std::string_view odd_names[] = {
 	"", ".", "..", "a/b", "/", "\xff\xfe", "with space", "..a", "a\n",
 };
@@ -82,6 +83,17 @@ static constexpr std::string_view options[] = {
 	"dram_nodes=0-64/2",
 	"cxl_nodes=all",
 	"dram_nodes=N",
+	"writeback=64K",
+	"writeback=0",
+	"writeback=1T",
+	"writeback=",
+	"reserve",
+	"noreserve",
+	"nr_inodes=3",
+	"nr_inodes=0",
+	"nr_inodes=99999999999",
+	"uid=1000",
+	"gid=-1",
 };
 
 static std::uint64_t draw_wild(Random &random)
@@ -263,6 +275,47 @@ static void add_file(Random &random, Program &program, unsigned nr)
 		program.calls.push_back(map);
 }
 
+/// A file that is written, most often mapped and with more in it than fits, and then with a swap
+/// area.
+static void add_written(Random &random, Program &program)
+{
+	static constexpr std::uint64_t areas[] = {static_cast<std::uint64_t>(Lower::area),
+						  static_cast<std::uint64_t>(Lower::area2)};
+	Call lower(*find_op("lower")), add(*find_op("swap_add")), open(*find_op("open")),
+		write(*find_op("write")), map(*find_op("mmap")), advise(*find_op("advise"));
+
+	lower.set("file", random.pick(areas));
+	lower.set("flags", std::uint64_t{O_RDWR});
+	lower.set("to", first_lower + 1);
+	add.set("area", first_lower + 1);
+	add.set("flags", random.below(2));
+	open.set("name", "n");
+	open.set("flags", std::uint64_t{O_RDWR | O_CREAT});
+	open.set("to", first_file + 1);
+	write.set("fd", first_file + 1);
+	write.set("length", std::uint64_t{7 << 20});
+	map.set("fd", first_file + 1);
+	map.set("protection", std::uint64_t{2});
+	map.set("flags", std::uint64_t{1});
+	map.set("to", 1);
+	advise.set("fd", first_file + 1);
+	advise.set("advice", std::uint64_t{2});
+	advise.set("tier", std::uint64_t{255});
+	if (!random.one_in(3)) {
+		program.calls.push_back(lower);
+		program.calls.push_back(add);
+	}
+	program.calls.push_back(open);
+	for (std::uint64_t n = random.below(3); n; n--) {
+		program.calls.push_back(write);
+		write.set("offset", n * (7 << 20));
+	}
+	if (!random.one_in(3))
+		program.calls.push_back(map);
+	if (random.one_in(2))
+		program.calls.push_back(advise);
+}
+
 /// A plan or triggers on the first file, of a kind that fits most.
 static void add_plan(Random &random, Program &program)
 {
@@ -294,7 +347,11 @@ Program generate(Random &random)
 
 	if (!wild) {
 		add_mount(random, program);
-		for (std::uint64_t nr = 0; nr <= random.below(5) / 3; nr++)
+		bool written = random.one_in(2);
+
+		if (written)
+			add_written(random, program);
+		for (std::uint64_t nr = 0; nr <= (written ? 0 : random.below(5) / 3); nr++)
 			add_file(random, program, static_cast<unsigned>(nr));
 		if (random.one_in(2))
 			add_plan(random, program);

@@ -2,6 +2,7 @@
 #include "lower.hpp"
 
 #include "../../tools/lib/fd.hpp"
+#include "content.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -41,10 +42,11 @@ static constexpr Kind_of_file files[] = {
 };
 
 static constexpr Choice choices[] = {
-	{"small", 0},  {"page", 1},   {"odd", 2},	 {"chunk", 3}, {"over", 4},
-	{"few", 5},    {"big", 6},    {"sparse", 7},	 {"vast", 8},  {"scratch", 9},
-	{"empty", 10}, {"tmpfs", 11}, {"directory", 12}, {"null", 13}, {"drive", 14},
-	{"fifo", 15},  {"proc", 16},  {"itmefs", 17},
+	{"small", 0},	{"page", 1},   {"odd", 2},	  {"chunk", 3}, {"over", 4},
+	{"few", 5},	{"big", 6},    {"sparse", 7},	  {"vast", 8},	{"scratch", 9},
+	{"empty", 10},	{"tmpfs", 11}, {"directory", 12}, {"null", 13}, {"drive", 14},
+	{"fifo", 15},	{"proc", 16},  {"itmefs", 17},	  {"area", 18}, {"area2", 19},
+	{"untrue", 20},
 };
 
 std::span<const Choice> lower_choices()
@@ -56,18 +58,6 @@ static std::string lower_dir;
 
 constexpr std::uint64_t scratch_size = 300 * kib + 7;
 
-static std::uint64_t pattern_word(std::uint64_t index, std::uint64_t seed)
-{
-	std::uint64_t x = (index + seed * 0x100000001b3ULL) * 0x9e3779b97f4a7c15ULL;
-
-	return x ^ (x >> 32);
-}
-
-static std::uint8_t pattern_byte(std::uint64_t offset, std::uint64_t seed)
-{
-	return static_cast<std::uint8_t>(pattern_word(offset / 8, seed) >> (8 * (offset % 8)));
-}
-
 bool known_size(std::uint64_t size)
 {
 	return std::ranges::find(files, size, &Kind_of_file::size) != std::end(files);
@@ -77,32 +67,12 @@ std::int64_t first_wrong(std::uint64_t file_size, std::uint64_t offset, const vo
 			 std::size_t length)
 {
 	auto file = std::ranges::find(files, file_size, &Kind_of_file::size);
-	const auto *bytes = static_cast<const std::uint8_t *>(data);
 
 	if (file == std::end(files))
 		return -1;
-	/* Of much only some: a byte from a wrong place does not come alone. */
-	const std::size_t step = length > 256 * kib ? 512 : 8;
-
-	for (std::size_t i = 0; i < length;) {
-		std::uint64_t at = offset + i;
-
-		if (at % 8 == 0 && length - i >= 8) {
-			std::uint64_t want =
-				at < file->hole_end ? 0 : pattern_word(at / 8, file_size);
-
-			if (!std::memcmp(bytes + i, &want, 8)) {
-				i += step;
-				continue;
-			}
-		}
-		/* Past the end of the file, in its last page, is zero. */
-		if (bytes[i] !=
-		    (at < file->hole_end || at >= file_size ? 0 : pattern_byte(at, file_size)))
-			return static_cast<std::int64_t>(at);
-		i++;
-	}
-	return -1;
+	/* Past the end of the file, in its last page, is zero. */
+	return first_not_pattern({static_cast<const std::uint8_t *>(data), length}, offset,
+				 file_size, file->hole_end, file_size);
 }
 
 static void check(bool good, const std::string &what)
@@ -120,8 +90,7 @@ static void make_file(const std::string &path, std::uint64_t size, std::uint64_t
 	for (std::uint64_t at = hole_end; at < size; at += buffer.size()) {
 		std::size_t n = std::min<std::uint64_t>(buffer.size(), size - at);
 
-		for (std::size_t i = 0; i < n; i++)
-			buffer[i] = pattern_byte(at + i, size);
+		fill_pattern({buffer.data(), n}, at, size);
 		check(pwrite(fd.get(), buffer.data(), n, static_cast<off_t>(at)) ==
 			      static_cast<ssize_t>(n),
 		      path);
@@ -150,6 +119,29 @@ std::string lower_path(Lower which)
 	return "/nonexistent";
 }
 
+/// A swap area's header, as mkswap(8) writes it.
+struct Header {
+	std::uint32_t last_page;
+	std::uint32_t nr_bad;
+};
+
+static void make_area(Lower which, std::uint64_t size, const Header &header)
+{
+	constexpr std::size_t info = 1024;
+	constexpr std::uint32_t version = 1;
+	constexpr std::string_view magic = "SWAPSPACE2";
+	std::string path = lower_path(which);
+	std::vector<char> bytes(size);
+
+	std::memcpy(&bytes[info], &version, sizeof(version));
+	std::memcpy(&bytes[info + 4], &header.last_page, sizeof(header.last_page));
+	std::memcpy(&bytes[info + 8], &header.nr_bad, sizeof(header.nr_bad));
+	std::memcpy(&bytes[4 * kib - magic.size()], magic.data(), magic.size());
+	itme::Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+	check(fd.valid() && write(fd.get(), bytes.data(), size) == static_cast<ssize_t>(size),
+	      path);
+}
+
 /// As it was when it was made.
 static struct stat scratch_made;
 
@@ -174,6 +166,9 @@ void make_lowers(const std::string &dir)
 		make_file(lower_path(file.which), file.size, file.hole_end);
 	make_file(lower_path(Lower::empty), 0, 0);
 	make_file(lower_path(Lower::tmpfs), mib, 0);
+	make_area(Lower::area, 12 * mib, {12 * mib / (4 * kib) - 1, 0});
+	make_area(Lower::area2, 3 * mib, {3 * mib / (4 * kib) - 1, 0});
+	make_area(Lower::untrue, mib, {1 << 30, 1 << 20});
 	remake_scratch();
 	sync();
 	check(!mkfifo(lower_path(Lower::fifo).c_str(), 0600) || errno == EEXIST, "fifo");

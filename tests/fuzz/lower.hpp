@@ -28,6 +28,9 @@ enum class Lower : std::uint64_t {
 	fifo,
 	proc,
 	itmefs, ///< a file of the mount itself
+	area,	///< a swap area
+	area2,	///< a smaller one
+	untrue, ///< one whose header says what cannot be
 	number,
 };
 

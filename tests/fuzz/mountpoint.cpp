@@ -10,6 +10,7 @@
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <linux/itme.h>
 #include <linux/itme_netlink.h>
@@ -60,6 +61,7 @@ static bool mounted(int dir)
 static void unlink_all(int root)
 {
 	std::vector<std::string> names;
+	std::error_code error;
 	DIR *dir = fdopendir(openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 
 	if (!dir)
@@ -68,7 +70,30 @@ static void unlink_all(int root)
 		names.emplace_back(entry->d_name);
 	closedir(dir);
 	for (const std::string &name : names)
-		unlinkat(root, name.c_str(), 0);
+		if (unlinkat(root, name.c_str(), 0) && name != "." && name != "..")
+			std::filesystem::remove_all(std::string(mount_dir()) + "/" + name, error);
+}
+
+/// With no file left the areas are empty, too.
+static std::string areas_left(int root)
+{
+	itme_swap swap;
+	auto full = [&] {
+		for (std::uint32_t id = 0;; id = swap.id + 1) {
+			swap = {};
+			swap.id = id;
+			if (ioctl(root, ITME_IOC_SWAP_GET, &swap))
+				return false;
+			if (swap.used)
+				return true;
+		}
+	};
+
+	if (wait_until([&] { return !full(); }))
+		return "";
+	return "swap area " + std::to_string(swap.id) + " holds " +
+	       std::to_string(static_cast<unsigned long long>(swap.used)) +
+	       " bytes, with no file left";
 }
 
 static std::string tier_left(int root, unsigned tier)
@@ -161,6 +186,8 @@ static std::string empty_mount(int root)
 	for (unsigned tier = 0; tier < ITME_TIER_NVME; tier++)
 		if (wrong.empty())
 			wrong = tier_left(root, tier);
+	if (wrong.empty())
+		wrong = areas_left(root);
 	if (wrong.empty())
 		wrong = plans_left();
 	return wrong;

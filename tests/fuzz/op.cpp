@@ -13,7 +13,7 @@ std::span<const Op *const> all_ops()
 		std::vector<const Op *> ops;
 
 		for (auto table : {ioctl_ops(), mount_ops(), file_ops(), map_ops(), dir_ops(),
-				   odd_ops(), prefetch_ops(), netlink_ops()})
+				   odd_ops(), prefetch_ops(), swap_ops(), netlink_ops()})
 			for (const Op &op : table)
 				ops.push_back(&op);
 		return ops;

@@ -65,6 +65,7 @@ std::span<const Op> map_ops();
 std::span<const Op> dir_ops();
 std::span<const Op> odd_ops();
 std::span<const Op> prefetch_ops();
+std::span<const Op> swap_ops();
 std::span<const Op> netlink_ops();
 
 /// All of them, as pointers to the tables above.

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 // Opening, reading, and all that would write.
+#include "content.hpp"
 #include "executor.hpp"
 #include "lower.hpp"
 
 #include <algorithm>
 #include <climits>
+#include <cstring>
 #include <fcntl.h>
 #include <string>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <vector>
 
 namespace fuzz
 {
@@ -22,6 +25,7 @@ static constexpr Choice open_flags[] = {
 	{"DIRECT", O_DIRECT},
 	{"PATH", O_PATH},
 	{"CREAT", O_CREAT},
+	{"RDWR_CREAT", O_RDWR | O_CREAT},
 	{"CREAT_EXCL", O_CREAT | O_EXCL},
 	{"TRUNC", O_TRUNC},
 	{"RDWR_TRUNC", O_RDWR | O_TRUNC},
@@ -51,8 +55,10 @@ static void open_lower(Executor &exec, const Call &call)
 	if (static_cast<Lower>(file) == Lower::itmefs)
 		path = std::string(mount_dir()) + "/a";
 	/* The drive is mounted, and a good file must keep its content. */
-	if (file != static_cast<std::uint64_t>(Lower::scratch) && (flags & O_TRUNC))
+	if (file != static_cast<std::uint64_t>(Lower::scratch))
 		flags &= ~O_TRUNC;
+	if (file < static_cast<std::uint64_t>(Lower::scratch))
+		flags &= ~O_ACCMODE;
 	exec.put(call, exec.sys(call, [&] {
 		return open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, 0600);
 	}));
@@ -81,8 +87,14 @@ static void dup_fd(Executor &exec, const Call &call)
 	exec.put(call, exec.sys(call, [&] { return fcntl(exec.fd(call), F_DUPFD_CLOEXEC, 3); }));
 }
 
+/// What is known of the content of a file before it is read.
+struct Known {
+	std::uint64_t size; ///< of an imported one, else 0
+	bool written;
+};
+
 /// The size when it is an itmefs file of known content, else 0.
-static std::uint64_t known(int fd)
+static std::uint64_t known_size_of(int fd)
 {
 	struct stat st;
 
@@ -92,19 +104,39 @@ static std::uint64_t known(int fd)
 	return static_cast<std::uint64_t>(st.st_size);
 }
 
+static Known known(int fd)
+{
+	return {known_size_of(fd), Executor::is_written(fd)};
+}
+
+/// Data that was read into the buffer, unless another thread may have put another file there.
+static void judge_data(Executor &exec, const Call &call, const Known &before, std::uint64_t offset,
+		       long length)
+{
+	Known after = known(exec.fd(call));
+	auto n = static_cast<std::size_t>(length);
+
+	if (length <= 0)
+		return;
+	if (before.size && after.size == before.size)
+		exec.check_data(call, before.size, offset, read_buffer(), n);
+	if (before.written && after.written)
+		exec.check_written(call, offset, read_buffer(), n);
+}
+
 /// A read of @result bytes at @offset into a good buffer, of which @asked were wanted.
-static void judge_read(Executor &exec, const Call &call, std::uint64_t size, std::uint64_t offset,
+static void judge_read(Executor &exec, const Call &call, const Known &before, std::uint64_t offset,
 		       std::uint64_t asked, long result)
 {
 	int fd = exec.fd(call);
 	int flags = fcntl(fd, F_GETFL);
+	std::uint64_t size = before.size;
 
-	/* Another thread may have put another file there. */
-	if (!size || known(fd) != size || flags < 0 || offset > LLONG_MAX - asked)
+	if (offset > LLONG_MAX - asked)
 		return;
-	if (result > 0)
-		exec.check_data(call, size, offset, read_buffer(),
-				static_cast<std::size_t>(result));
+	judge_data(exec, call, before, offset, result);
+	if (!size || known(fd).size != size || flags < 0)
+		return;
 	std::uint64_t want = offset >= size ? 0 : std::min(asked, size - offset);
 
 	if (!exec.poisoned)
@@ -120,7 +152,7 @@ static void do_pread(Executor &exec, const Call &call)
 {
 	auto how = static_cast<Pointer>(call.value("pointer"));
 	int fd = exec.fd(call);
-	std::uint64_t size = known(fd);
+	Known before = known(fd);
 	std::uint64_t offset = call.value("offset");
 	std::size_t length = read_length(call);
 	void *to = how == Pointer::good ? read_buffer() : exec.place(how, length);
@@ -128,13 +160,13 @@ static void do_pread(Executor &exec, const Call &call)
 		exec.sys(call, [&] { return pread(fd, to, length, static_cast<off_t>(offset)); });
 
 	if (how == Pointer::good)
-		judge_read(exec, call, size, offset, length, result);
+		judge_read(exec, call, before, offset, length, result);
 }
 
 static void do_read(Executor &exec, const Call &call)
 {
 	int fd = exec.fd(call);
-	std::uint64_t size = known(fd);
+	Known before = known(fd);
 	off_t at = lseek(fd, 0, SEEK_CUR);
 	std::size_t length = read_length(call);
 
@@ -143,7 +175,7 @@ static void do_read(Executor &exec, const Call &call)
 		return;
 	long result = exec.sys(call, [&] { return read(fd, read_buffer(), length); });
 	if (!exec.parallel())
-		judge_read(exec, call, size, static_cast<std::uint64_t>(at), length, result);
+		judge_read(exec, call, before, static_cast<std::uint64_t>(at), length, result);
 }
 
 static constexpr Choice rwf[] = {{"none", 0},
@@ -160,20 +192,20 @@ static void do_readv(Executor &exec, const Call &call)
 	std::uint64_t offset = call.value("offset");
 	iovec vec[] = {{buffer, length}, {buffer + length, 0}, {buffer + length, length}};
 	int fd = exec.fd(call);
-	std::uint64_t size = known(fd);
+	Known before = known(fd);
 	long result = exec.sys(
 		call, [&] { return preadv2(fd, vec, 3, static_cast<off_t>(offset), flags); });
 
 	if (!flags)
-		judge_read(exec, call, size, offset, 2 * length, result);
-	else if (size && result > 0 && known(fd) == size)
-		exec.check_data(call, size, offset, buffer, static_cast<std::size_t>(result));
+		judge_read(exec, call, before, offset, 2 * length, result);
+	else if (offset <= LLONG_MAX)
+		judge_data(exec, call, before, offset, result);
 }
 
 static void do_splice(Executor &exec, const Call &call)
 {
 	int fd = exec.fd(call);
-	std::uint64_t size = known(fd);
+	Known before = known(fd);
 	std::uint64_t asked = call.value("offset");
 	auto offset = static_cast<off_t>(asked);
 	int pipes[2];
@@ -187,9 +219,7 @@ static void do_splice(Executor &exec, const Call &call)
 	if (result > 0) {
 		ssize_t n = read(pipes[0], read_buffer(), buffer_size);
 
-		if (size && n > 0 && known(fd) == size)
-			exec.check_data(call, size, asked, read_buffer(),
-					static_cast<std::size_t>(n));
+		judge_data(exec, call, before, asked, n);
 	}
 	close(pipes[0]);
 	close(pipes[1]);
@@ -222,21 +252,62 @@ static void do_copy_range(Executor &exec, const Call &call)
 	copy(exec, call, true);
 }
 
+/// RWF_NOAPPEND, of Linux 6.9: where the pattern is to be is asked for, not the end.
+static constexpr int no_append = 0x20;
+
+/// What was written at @offset is there, but for what another thread does to it.
+static void judge_write(Executor &exec, const Call &call, int fd, off_t offset, long result)
+{
+	std::vector<std::uint8_t> got(static_cast<std::size_t>(std::max(result, 0L)));
+	std::string path = "/proc/self/fd/" + std::to_string(fd);
+	int in = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (in < 0)
+		return;
+	long n = pread(in, got.data(), got.size(), offset);
+	close(in);
+	if (!exec.judged() || exec.poisoned)
+		return;
+	if (n != result)
+		exec.violation(call, "of " + std::to_string(result) + " bytes " +
+					     std::to_string(n) + " can be read");
+	else if (first_not_pattern(got, static_cast<std::uint64_t>(offset), written_seed, 0,
+				   ~0ULL) >= 0)
+		exec.violation(call, "what was written is not there");
+}
+
 /// What changes a file must fail on imported ones; elsewhere it is done to the scratch file only.
 static void do_write(Executor &exec, const Call &call)
 {
 	int fd = exec.fd(call);
 	Is is = Executor::identify(fd);
 	auto offset = static_cast<off_t>(call.value("offset"));
+	iovec vec = {read_buffer(), std::max<std::size_t>(1, read_length(call))};
 
 	if (is == Is::other)
 		return;
-	long result = exec.sys(call, [&] {
-		return pwrite(fd, read_buffer(), std::max<std::size_t>(1, read_length(call)),
-			      offset);
-	});
+	fill_pattern({reinterpret_cast<std::uint8_t *>(vec.iov_base), vec.iov_len},
+		     call.value("offset"), written_seed);
+	/* To pwritev2(2) that is where the file is at. */
+	if (offset == -1)
+		offset--;
+	long result = exec.sys(call, [&] { return pwritev2(fd, &vec, 1, offset, no_append); });
 	if (is != Is::written)
 		exec.expect_error(call, result, "imported files are not written");
+	else if (result > 0)
+		judge_write(exec, call, fd, offset, result);
+}
+
+/// Zeroes, as where the end is then is not known.
+static void do_append(Executor &exec, const Call &call)
+{
+	int fd = exec.fd(call);
+	iovec vec = {read_buffer(), read_length(call)};
+
+	if (Executor::identify(fd) == Is::other)
+		return;
+	std::memset(vec.iov_base, 0, vec.iov_len);
+	exec.sys(call, [&] { return pwritev2(fd, &vec, 1, 0, RWF_APPEND); });
 }
 
 static void do_truncate(Executor &exec, const Call &call)
@@ -367,9 +438,10 @@ std::span<const Op> file_ops()
 		{"splice", 3, splice_fields, do_splice},
 		{"sendfile", 2, range_fields, do_sendfile},
 		{"copy_range", 1, range_fields, do_copy_range},
-		{"write", 1, range_fields, do_write},
-		{"truncate", 1, read_fields, do_truncate},
-		{"fallocate", 1, falloc_fields, do_fallocate},
+		{"write", 6, range_fields, do_write},
+		{"append", 2, read_fields, do_append},
+		{"truncate", 3, read_fields, do_truncate},
+		{"fallocate", 4, falloc_fields, do_fallocate},
 		{"fadvise", 6, fadvise_fields, do_fadvise},
 		{"readahead", 3, range_fields, do_readahead},
 		{"lseek", 1, lseek_fields, do_lseek},

@@ -335,7 +335,10 @@ static constexpr Choice requests[] = {
 	{"ADVISE_max", _IOC(_IOC_READ | _IOC_WRITE, 'I', 0x45, 16383)},
 	{"STATS_short", _IOC(_IOC_READ | _IOC_WRITE, 'I', 0x47, 1)},
 	{"PREFETCH_short", _IOC(_IOC_READ | _IOC_WRITE, 'I', 0x48, 32)},
-	{"next", _IOC(_IOC_READ | _IOC_WRITE, 'I', 0x4a, 64)},
+	{"SWAP_ADD_long", _IOC(_IOC_READ | _IOC_WRITE, 'I', 0x4a, 64)},
+	{"SWAP_GET_short", _IOC(_IOC_READ | _IOC_WRITE, 'I', 0x4c, 8)},
+	{"LIMIT_read", _IOC(_IOC_READ, 'I', 0x4d, sizeof(itme_limit))},
+	{"next", _IOC(_IOC_READ | _IOC_WRITE, 'I', 0x4e, 64)},
 	{"before", _IOC(_IOC_READ | _IOC_WRITE, 'I', 0x3f, 64)},
 	{"FIBMAP", FIBMAP},
 	{"FIGETBSZ", FIGETBSZ},
@@ -366,7 +369,7 @@ static void raw_ioctl(Executor &exec, const Call &call)
 	safe_copy(at, bytes, sizeof(bytes));
 	long result = exec.sys(call, [&] { return ioctl(exec.fd(call), request, at); });
 	if (_IOC_TYPE(request) == ITME_IOC_MAGIC && _IOC_NR(request) >= 0x40 &&
-	    _IOC_NR(request) <= 0x4a && request != ITME_IOC_INFO &&
+	    _IOC_NR(request) <= 0x4e && request != ITME_IOC_INFO &&
 	    _IOC_SIZE(request) != sizeof(itme_import) &&
 	    std::ranges::find(requests, request, &Choice::value) != std::end(requests))
 		exec.expect(call, result, {-ENOTTY}, "the size is part of the request");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Mappings, and the memory in them.
+#include "content.hpp"
 #include "executor.hpp"
 #include "lower.hpp"
 
@@ -78,19 +79,25 @@ static void do_mmap(Executor &exec, const Call &call)
 						 64 << 20);
 	/* By a page off from where a huge page could be, when asked. */
 	char *at = exec.map_area(map) + (call.value("skew") ? page : 0);
+	/* A swap area is written to by nobody else. */
+	int bits =
+		is == Is::other && (flags & MAP_TYPE) != MAP_PRIVATE ? PROT_READ : protection(call);
 	map.changes++;
+	/* Nothing of what was there before must stay behind the new one. */
+	exec.clear(map);
 	long result = exec.sys(call, [&] {
-		void *got = mmap(at, length, protection(call), flags | MAP_FIXED, fd,
-				 static_cast<off_t>(offset));
+		void *got =
+			mmap(at, length, bits, flags | MAP_FIXED, fd, static_cast<off_t>(offset));
 
 		return got == MAP_FAILED ? -1 : 0;
 	});
 	if (!result) {
+		map.written = is == Is::written;
+		map.itmefs = is == Is::file;
 		map.base = at;
 		map.length = (length + page - 1) & ~(page - 1);
 		map.offset = offset;
 		map.shared = (flags & MAP_TYPE) != MAP_PRIVATE;
-		map.itmefs = is == Is::file;
 		map.file_size = map.itmefs && known_size(static_cast<std::uint64_t>(st.st_size))
 					? static_cast<std::uint64_t>(st.st_size)
 					: 0;
@@ -124,6 +131,8 @@ static void do_mremap(Executor &exec, const Call &call)
 	map.changes++;
 	to.changes++;
 	char *at = exec.map_area(to);
+	if (move)
+		exec.clear(to);
 	long result = exec.sys(call, [&] {
 		void *got = mremap(map.base, map.length, length,
 				   move ? MREMAP_MAYMOVE | MREMAP_FIXED : 0, at);
@@ -136,6 +145,7 @@ static void do_mremap(Executor &exec, const Call &call)
 		to.file_size = map.file_size;
 		to.shared = map.shared;
 		to.itmefs = map.itmefs;
+		to.written = map.written;
 		map.base = nullptr;
 	}
 	if (!result)
@@ -147,9 +157,12 @@ static void do_mremap(Executor &exec, const Call &call)
 static void do_mprotect(Executor &exec, const Call &call)
 {
 	Part part = part_of(exec, call);
+	Mapping &map = exec.map(call);
+
+	if (map.shared && !map.itmefs && !map.written && (protection(call) & PROT_WRITE))
+		return;
 	long result =
 		exec.sys(call, [&] { return mprotect(part.at, part.length, protection(call)); });
-	Mapping &map = exec.map(call);
 
 	if (part.at && map.itmefs && map.shared && (protection(call) & PROT_WRITE))
 		exec.expect_error(call, result, "a shared mapping cannot be made writable");
@@ -193,7 +206,7 @@ static void do_madvise(Executor &exec, const Call &call)
 		return;
 	if (advice == 100 || advice == 101) {
 		/* One page of ours: bad memory is lost to the guest until it ends. */
-		if (!map.itmefs)
+		if (!map.itmefs && !map.written)
 			return;
 		part.length = page;
 		exec.poisoned = true;
@@ -241,7 +254,11 @@ static void judge_part(Executor &exec, const Call &call, const Part &part, unsig
 	std::uint64_t size = map.file_size;
 
 	/* A private one may have been written to; a changed one may be another by now. */
-	if (!size || !map.shared || changes % 2 || map.changes != changes || offset >= size)
+	if (!map.shared || changes % 2 || map.changes != changes)
+		return;
+	if (map.written)
+		exec.check_written(call, offset, read_buffer(), length);
+	if (!size || offset >= size)
 		return;
 	exec.check_data(call, size, offset, read_buffer(), length);
 }
@@ -265,15 +282,24 @@ static void touch(Executor &exec, const Call &call)
 		judge_part(exec, call, part, changes, length);
 }
 
-/// Writes: only a private mapping lets it.
+/// Writes: private mappings and those of written files let it.
 static void poke(Executor &exec, const Call &call)
 {
 	Part part = part_of(exec, call);
+	const Mapping &map = exec.map(call);
+	std::size_t length = std::min(part.length, page);
+	std::uint64_t offset = map.offset + static_cast<std::uint64_t>(part.at - map.base);
 
 	if (!part.at)
 		return;
+	/* Another thread may map something else there meanwhile. */
+	if (exec.parallel())
+		std::memset(read_buffer(), 0, length);
+	else
+		fill_pattern({reinterpret_cast<std::uint8_t *>(read_buffer()), length}, offset,
+			     written_seed);
 	exec.sys(call, [&] {
-		errno = safe_copy(part.at, read_buffer(), std::min(part.length, page));
+		errno = safe_copy(part.at, read_buffer(), length);
 		return errno ? -1 : 0;
 	});
 }
@@ -402,7 +428,7 @@ static constexpr Op ops[] = {
 	{"msync", 1, msync_fields, do_msync},
 	{"mincore", 1, part_fields, do_mincore},
 	{"touch", 14, part_fields, touch},
-	{"poke", 3, part_fields, poke},
+	{"poke", 6, part_fields, poke},
 	{"gup", 4, part_fields, gup},
 	{"vmsplice", 3, part_fields, do_vmsplice},
 	{"remote_read", 2, part_fields, remote_read},

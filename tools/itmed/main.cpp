@@ -2,6 +2,7 @@
 #include "areas.hpp"
 #include "config.hpp"
 #include "parser.hpp"
+#include "printable.hpp"
 #include "service.hpp"
 #include "tier.hpp"
 
@@ -49,7 +50,7 @@ int run(const Arguments &args, bool named)
 		result = {};
 	for (const auto &problem : result.problems)
 		std::fprintf(stderr, "itmed: %s\n",
-			     itmed::format_problem(args.config, problem).c_str());
+			     itmed::printable(itmed::format_problem(args.config, problem)).c_str());
 	if (!result.problems.empty())
 		return 2;
 	if (args.check) {

@@ -97,6 +97,8 @@ void parse_holder(const Json &json, Holder &holder)
 	if (at == json.end() || !at->is_object())
 		return;
 	holder.boot = text(*at, "boot").value_or("");
+	if (holder.boot.empty())
+		return;
 	holder.object = number<std::uint32_t>(*at, "object").value_or(0);
 	holder.cgroup = text(*at, "cgroup").value_or("");
 }
