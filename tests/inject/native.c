@@ -9,7 +9,8 @@
 static uint64_t len;
 static char *p;
 
-WRITTEN_FIXTURE(native)
+FIXTURE(native) {};
+INJECT_FIXTURE(native)
 
 static char *at(const char *name)
 {

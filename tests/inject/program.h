@@ -3,6 +3,7 @@
 #ifndef ITME_INJECT_PROGRAM_H
 #define ITME_INJECT_PROGRAM_H
 
+#include "dm.h"
 #include "fixture.h"
 #include "sweep.h"
 
@@ -26,7 +27,7 @@ do {									\
 		TH_LOG("%s", what_);					\
 } while (0)
 
-/* What a test of these needs; with a mount of @opts when not NULL. */
+/* What a test of these needs. The device of dm.h is taken away, too. */
 #define INJECT_FIXTURE(fixture_name)					\
 FIXTURE_SETUP(fixture_name)						\
 {									\
@@ -35,6 +36,7 @@ FIXTURE_SETUP(fixture_name)						\
 	if (why)							\
 		SKIP(return, "%s", why);				\
 	cleanup_before();						\
+	dm_teardown();							\
 	/* the text of this program shall not be read while all fails */ \
 	mlockall(MCL_CURRENT);						\
 }									\
@@ -44,6 +46,7 @@ FIXTURE_TEARDOWN_PARENT(fixture_name)					\
 									\
 	if (!missing() && !inject_setup()) {				\
 		wrong = cleanup_after();				\
+		dm_teardown();						\
 		if (wrong)						\
 			EXPECT_NULL(wrong)				\
 				TH_LOG("after the test: %s", wrong);	\

@@ -39,30 +39,4 @@ unsigned int sweep_warm(const struct op *op);
 
 #define SWEEP_WARM(op)	EXPECT_EQ(0, sweep_warm(op))
 
-/* The device of dm.h is taken away, too, see fixture.h. */
-#define WRITTEN_FIXTURE(fixture_name)					\
-FIXTURE(fixture_name) {};						\
-FIXTURE_SETUP(fixture_name)						\
-{									\
-	const char *why = missing() ?: inject_setup();			\
-									\
-	if (why)							\
-		SKIP(return, "%s", why);				\
-	cleanup_before();						\
-	dm_teardown();							\
-	mlockall(MCL_CURRENT);						\
-}									\
-FIXTURE_TEARDOWN_PARENT(fixture_name)					\
-{									\
-	const char *wrong;						\
-									\
-	if (missing() || inject_setup())				\
-		return;							\
-	wrong = cleanup_after();					\
-	dm_teardown();							\
-	if (wrong)							\
-		EXPECT_NULL(wrong)					\
-			TH_LOG("after the test: %s", wrong);		\
-}
-
 #endif

@@ -16,7 +16,8 @@ static int area = -1;
 static uint32_t id;
 static char *p;
 
-WRITTEN_FIXTURE(swap)
+FIXTURE(swap) {};
+INJECT_FIXTURE(swap)
 
 static const char *gone(void)
 {
