@@ -328,6 +328,8 @@ TEST_F(plan, by_step)
 	nl_put_uint(&m, ITME_A_PLAN_LOOKAHEAD, 8 * SMALL);
 	ASSERT_EQ(0, plan_set(&nl, &m, &id));
 	ASSERT_EQ(0, plan_step(&nl, id, 100));
+	/* nothing is settled before the worker has begun */
+	ASSERT_TRUE(POLL(!stats_file(r.fd, &s) && s.prefetch_bytes, SETTLE));
 	ASSERT_EQ(0, since(r.fd, &old, &s));
 	EXPECT_EQ(0, s.demand_bytes);
 	EXPECT_EQ(8 * SMALL, s.prefetch_bytes);
