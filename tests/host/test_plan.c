@@ -242,14 +242,10 @@ static void steps(void)
 }
 
 /* A pass of a plan, and half of one: as much is ahead as there may be. */
-static struct sim_file *half_way(struct itme_plan **p)
+static void half_way(struct sim_file *file)
 {
-	struct sim_file *file = sim_file(NR);
-
-	*p = plan(file, true);
 	run(file, 0, NR, 3 * SIM_MS);
 	run(file, 0, NR / 2, 3 * SIM_MS);
-	return file;
 }
 
 /* All is read once at most, and nearly all ahead. */
@@ -268,12 +264,13 @@ static void ended(void)
 {
 	struct sim_config config = { .dram = 96, .worker_ns = 20000 };
 	struct sim_file *first, *second;
-	struct itme_plan *p;
 
 	sim_start(&config);
-	first = half_way(&p);
+	first = sim_file(NR);
 	second = sim_file(NR);
+	plan(first, true);
 	plan(second, true);
+	half_way(first);
 	itme_plans_opened(&first->ino, -1);
 	unhindered(second);
 	itme_plans_opened(&first->ino, 1);
@@ -284,13 +281,15 @@ static void ended(void)
 static void unplanned(void)
 {
 	struct sim_config config = { .dram = 96, .worker_ns = 20000 };
-	struct sim_file *second;
+	struct sim_file *first, *second;
 	struct itme_plan *p;
 
 	sim_start(&config);
-	half_way(&p);
+	first = sim_file(NR);
 	second = sim_file(NR);
+	p = plan(first, true);
 	plan(second, true);
+	half_way(first);
 	CHECK(!itme_plan_remove(sim_fs(), p->id));
 	sim_idle((ITME_STALE + 1000) * SIM_MS);
 	unhindered(second);
@@ -302,11 +301,12 @@ static void pauses(void)
 {
 	struct sim_config config = { .dram = 96, .worker_ns = 20000 };
 	struct sim_file *file;
-	struct itme_plan *p;
 	struct sim_stats s;
 
 	sim_start(&config);
-	file = half_way(&p);
+	file = sim_file(NR);
+	plan(file, true);
+	half_way(file);
 	sim_idle((ITME_STALE + 1000) * SIM_MS);
 	s = run(file, NR / 2, NR / 2, 3 * SIM_MS);
 	CHECK(s.demand <= 1, "%u not read ahead", s.demand);
