@@ -59,7 +59,7 @@ static void close_area(struct itme_area *area)
 		inode->i_flags &= ~S_SWAPFILE;
 		inode_unlock(inode);
 	}
-	kvfree(area->space.map);
+	kvfree(area->space.map[0]);
 	kvfree(area->extents);
 	if (area->file)
 		fput(area->file);
@@ -225,7 +225,7 @@ static int use_header(struct itme_area *area, const void *page, u64 pages)
 	units = header.pages / ITME_UNIT_PAGES;
 	if (units < 2)
 		return -ENOSPC;
-	map = kvmalloc_array(itme_space_words(units), sizeof(*map), GFP_KERNEL);
+	map = kvmalloc_array(itme_space_size(units), sizeof(*map), GFP_KERNEL);
 	if (!map)
 		return -ENOMEM;
 	itme_space_init(&area->space, map, units);

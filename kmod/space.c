@@ -11,23 +11,41 @@ static u32 bits(u32 nr, u32 at)
 	return (nr < 32 ? (1U << nr) - 1 : ~0U) << at;
 }
 
+/* These bits of a word of the first map are ones. */
+static void fill(struct itme_space *space, u32 word, u32 ones)
+{
+	for (u32 level = 0; level < ITME_SPACE_LEVELS; level++) {
+		space->map[level][word] |= ones;
+		if (space->map[level][word] != ~0U)
+			return;
+		ones = bits(1, word % ITME_WORD_UNITS);
+		word /= ITME_WORD_UNITS;
+	}
+}
+
 /**
  * itme_space_init - all is free
  * @space: to set up
- * @map: itme_space_words() words, whatever is in them
+ * @map: itme_space_size() words, whatever is in them
  * @units: there are
  */
 void itme_space_init(struct itme_space *space, u32 *map, u32 units)
 {
-	*space = (struct itme_space){
-		.map = map,
-		.words = itme_space_words(units),
-		.units = units,
-	};
-	memset(map, 0, space->words * sizeof(*map));
-	/* Beyond the end nothing is free. */
-	if (units % ITME_WORD_UNITS)
-		map[space->words - 1] = ~bits(units % ITME_WORD_UNITS, 0);
+	u32 nr = units;
+
+	*space = (struct itme_space){ .units = units };
+	for (u32 level = 0; level < ITME_SPACE_LEVELS; level++) {
+		u32 words = itme_space_words(nr);
+
+		memset(map, 0, words * sizeof(*map));
+		/* Beyond the end nothing is free. */
+		if (nr % ITME_WORD_UNITS)
+			map[words - 1] = ~bits(nr % ITME_WORD_UNITS, 0);
+		space->map[level] = map;
+		space->words[level] = words;
+		map += words;
+		nr = words;
+	}
 }
 
 /**
@@ -37,13 +55,39 @@ void itme_space_init(struct itme_space *space, u32 *map, u32 units)
  */
 void itme_space_bar(struct itme_space *space, u32 unit)
 {
-	u32 *word = &space->map[unit / ITME_WORD_UNITS];
-	u32 bit = 1U << unit % ITME_WORD_UNITS;
+	u32 bit = bits(1, unit % ITME_WORD_UNITS);
+	u32 word = unit / ITME_WORD_UNITS;
 
-	if (*word & bit)
+	if (space->map[0][word] & bit)
 		return;
-	*word |= bit;
+	fill(space, word, bit);
 	space->units--;
+}
+
+/* The first word at or after @word that has something free; beyond the last if none has. */
+static u32 next_free(const struct itme_space *space, u32 word)
+{
+	u32 level = 1;
+
+	/* Up, as long as nothing is free in the rest of a word; then down to what it stands for. */
+	while (word < space->words[level - 1]) {
+		u32 at = word / ITME_WORD_UNITS;
+		u32 full = space->map[level][at] | ~bits(ITME_WORD_UNITS - word % ITME_WORD_UNITS,
+							 word % ITME_WORD_UNITS);
+
+		if (full != ~0U) {
+			word = at * ITME_WORD_UNITS + __builtin_ctz(~full);
+			if (!--level)
+				return word;
+			word *= ITME_WORD_UNITS;
+		} else if (level + 1 < ITME_SPACE_LEVELS) {
+			level++;
+			word = at + 1;
+		} else {
+			word = (at + 1) * ITME_WORD_UNITS;
+		}
+	}
+	return space->words[0];
 }
 
 /* The longest run of free units in a word, but no more than is wanted. */
@@ -73,19 +117,24 @@ static u32 longest(u32 word, u32 want, u32 *at)
 u32 itme_space_take(struct itme_space *space, u32 want, u32 *unit)
 {
 	u32 best = 0, word = 0, at = 0;
+	bool wrapped = false;
 	u32 seen = 0;
 
 	if (!itme_space_free(space))
 		return 0;
-	for (u32 i = 0; i < space->words && best < want && seen < SEARCH; i++) {
-		u32 w = (space->next + i) % space->words;
+	/* From there to the end, then from the start. */
+	for (u32 w = space->next; best < want && seen < SEARCH; w++, seen++) {
 		u32 where = 0;
 		u32 nr;
 
-		if (space->map[w] == ~0U)
-			continue;
-		seen++;
-		nr = longest(space->map[w], want, &where);
+		w = next_free(space, w);
+		if (w == space->words[0] && !wrapped) {
+			wrapped = true;
+			w = next_free(space, 0);
+		}
+		if (w == space->words[0] || (wrapped && w >= space->next))
+			break;
+		nr = longest(space->map[0][w], want, &where);
 		if (nr > best) {
 			best = nr;
 			word = w;
@@ -94,7 +143,7 @@ u32 itme_space_take(struct itme_space *space, u32 want, u32 *unit)
 	}
 	if (!best)
 		return 0;
-	space->map[word] |= bits(best, at);
+	fill(space, word, bits(best, at));
 	space->next = word;
 	space->used += best;
 	*unit = word * ITME_WORD_UNITS + at;
@@ -109,6 +158,13 @@ u32 itme_space_take(struct itme_space *space, u32 want, u32 *unit)
  */
 void itme_space_give(struct itme_space *space, u32 unit, u32 nr)
 {
-	space->map[unit / ITME_WORD_UNITS] &= ~bits(nr, unit % ITME_WORD_UNITS);
+	u32 zeroes = bits(nr, unit % ITME_WORD_UNITS);
+	u32 word = unit / ITME_WORD_UNITS;
+
+	for (u32 level = 0; level < ITME_SPACE_LEVELS; level++) {
+		space->map[level][word] &= ~zeroes;
+		zeroes = bits(1, word % ITME_WORD_UNITS);
+		word /= ITME_WORD_UNITS;
+	}
 	space->used -= nr;
 }

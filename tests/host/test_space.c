@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /* space.c: units of a swap area are taken once, side by side where that can be had. */
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "space.h"
 #include "tap.h"
 
 #define UNITS	(1000 * ITME_WORD_UNITS + 7)
 
-static u32 map[UNITS / ITME_WORD_UNITS + 1];
+static u32 *map;
 static u8 owner[UNITS];
 static struct itme_space space;
 
 static void setup(u32 units)
 {
-	memset(map, 0xff, sizeof(map));
+	size_t size = itme_space_size(units) * sizeof(*map);
+
+	/* Of just that size, so that the sanitizer sees what is beyond it. */
+	free(map);
+	map = malloc(size);
+	memset(map, 0xff, size);
 	memset(owner, 0, sizeof(owner));
 	itme_space_init(&space, map, units);
 }
@@ -115,6 +122,37 @@ static void best_run(void)
 	CHECK(take(4, &unit) == 2 && unit == 3);
 }
 
+/*
+ * Of an area of 4 TiB all but a few units is taken: they are found wherever they are, and
+ * without going over all of it. It was two million words each time, under a lock.
+ */
+static void nearly_full(void)
+{
+	const u32 units = 1U << 26;
+	u32 unit, far = 0;
+	clock_t start;
+
+	setup(units);
+	while (itme_space_take(&space, ITME_WORD_UNITS, &unit))
+		;
+	CHECK(!itme_space_free(&space));
+	for (u32 i = 0; i < 2000; i++) {
+		far = tap_random(units);
+		itme_space_give(&space, far, 1);
+		CHECK(itme_space_take(&space, 1 + tap_random(32), &unit) == 1 && unit == far);
+	}
+	start = clock();
+	for (u32 i = 0; i < 2000; i++) {
+		/* What is free is just behind where the search begins. */
+		far = (far + units - 2 * ITME_WORD_UNITS) % units;
+		itme_space_give(&space, far, 1);
+		CHECK(itme_space_take(&space, 32, &unit) == 1 && unit == far);
+	}
+	CHECK(clock() - start < CLOCKS_PER_SEC, "%ld ms",
+	      (clock() - start) / (CLOCKS_PER_SEC / 1000));
+	CHECK(!itme_space_take(&space, 1, &unit));
+}
+
 /* Against a list of what is taken. */
 static void random_use(void)
 {
@@ -153,6 +191,7 @@ static const struct test tests[] = {
 	{ "barred", barred },
 	{ "fragmented", fragmented },
 	{ "best_run", best_run },
+	{ "nearly_full", nearly_full },
 	{ "random_use", random_use },
 };
 
