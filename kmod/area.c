@@ -451,7 +451,8 @@ int itme_area_end_drain(struct itme_fs *fs, struct itme_area *area, int err)
  * @want: how many, 1 to ITME_WORD_UNITS
  * @place: set to the first
  *
- * Of the highest priority that has any; of several of it, each in turn.
+ * Of the highest priority that has any; of several of it, each in turn. Not of one that
+ * does not answer.
  *
  * Return: how many were had, side by side; 0 when all that may be written are full
  */
@@ -466,7 +467,7 @@ u32 itme_area_take(struct itme_areas *areas, u32 want, u32 *place)
 		struct itme_area *area = areas->area[where];
 
 		if (!area || !itme_area_writable(area) || !itme_space_free(&area->space) ||
-		    (best && best->prio >= area->prio))
+		    (best && best->prio >= area->prio) || itme_area_late(area))
 			continue;
 		best = area;
 		at = where;
@@ -533,4 +534,19 @@ bool itme_areas_stable(struct itme_areas *areas)
 		stable |= areas->area[i] && areas->area[i]->stable;
 	spin_unlock(&areas->lock);
 	return stable;
+}
+
+/* Is there one that may be written and does not answer? */
+bool itme_areas_late(struct itme_areas *areas)
+{
+	bool late = false;
+
+	spin_lock(&areas->lock);
+	for (u32 i = 0; i < ITME_AREAS_MAX; i++) {
+		struct itme_area *area = areas->area[i];
+
+		late |= area && itme_area_writable(area) && itme_area_late(area);
+	}
+	spin_unlock(&areas->lock);
+	return late;
 }

@@ -61,6 +61,8 @@ struct itme_extent {
  * @space: under areas->lock
  * @extents: in the order of the pages, constant
  * @nr_extents: of @extents
+ * @flying: reads and writes that the device has
+ * @since: jiffies, when it has last answered one of them, or else got the first
  * @read: bytes
  * @written: bytes
  * @errors: of both
@@ -80,6 +82,8 @@ struct itme_area {
 	struct itme_space space;
 	struct itme_extent *extents;
 	u32 nr_extents;
+	atomic_t flying;
+	unsigned long since;
 	atomic64_t read;
 	atomic64_t written;
 	atomic64_t errors;
@@ -112,6 +116,8 @@ static inline bool itme_area_writable(const struct itme_area *area)
 	return !READ_ONCE(area->bad) && !READ_ONCE(area->draining);
 }
 
+bool itme_area_late(const struct itme_area *area);
+
 int itme_areas_init(void);
 void itme_areas_exit(void);
 void itme_areas_start(struct itme_areas *areas);
@@ -125,6 +131,7 @@ int itme_area_end_drain(struct itme_fs *fs, struct itme_area *area, int err);
 u32 itme_area_take(struct itme_areas *areas, u32 want, u32 *place);
 void itme_area_give(struct itme_areas *areas, u32 place);
 bool itme_areas_stable(struct itme_areas *areas);
+bool itme_areas_late(struct itme_areas *areas);
 void itme_areas_room(struct itme_areas *areas, long *free, long *total);
 void itme_areas_short(struct itme_areas *areas);
 

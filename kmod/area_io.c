@@ -10,6 +10,9 @@
 
 #include "area.h"
 
+/* A drive that has answered nothing for so long is left alone until it does. */
+#define LATE	(2 * HZ)
+
 /* Of one's own, so that there are some however short memory is: a write makes room. */
 static struct bio_set bios;
 
@@ -37,6 +40,29 @@ void itme_area_io_exit(void)
 	bioset_exit(&bios);
 }
 
+/**
+ * itme_area_late - does the device of an area not answer?
+ * @area: area
+ *
+ * Any context. It may hang or have vanished and be back in a minute, or never.
+ *
+ * Return: true if so
+ */
+bool itme_area_late(const struct itme_area *area)
+{
+	/* Pairs with begin_io(). */
+	return atomic_read_acquire(&area->flying) &&
+	       time_after(jiffies, READ_ONCE(area->since) + LATE);
+}
+
+static void begin_io(struct itme_area *area)
+{
+	if (!atomic_read(&area->flying))
+		WRITE_ONCE(area->since, jiffies);
+	/* Who sees it flying sees since when. */
+	atomic_inc_return_release(&area->flying);
+}
+
 static void put(struct itme_area_io *io)
 {
 	if (atomic_dec_and_test(&io->pending))
@@ -51,6 +77,8 @@ static void end_io(struct bio *bio)
 	struct itme_area_io *io = ab->io;
 	int err = blk_status_to_errno(bio->bi_status);
 
+	WRITE_ONCE(area->since, jiffies);
+	atomic_dec(&area->flying);
 	if (err) {
 		atomic64_inc(&area->errors);
 		WRITE_ONCE(io->err, err);
@@ -92,6 +120,7 @@ void itme_area_io_flush(struct itme_area_io *io)
 	io->bio = NULL;
 	container_of(bio, struct area_bio, bio)->bytes = bio->bi_iter.bi_size;
 	atomic_inc(&io->pending);
+	begin_io(io->area);
 	submit_bio(bio);
 }
 

@@ -141,7 +141,8 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @hint_wq: WILLNEEDs and prefetches, a few at a time
  * @heat_wq: HOTs, which may wait for fills
  * @plan_wq: plans that read ahead, prefetches that have come in
- * @done_wq: completions of reads; never blocked by a fill that waits for room
+ * @done_wq: completions of reads, and of writes that are late; never blocked by a fill
+ *	that waits for room
  * @done: reads of plans that are done; who reads ahead next sees to them
  * @done_work: or this does, a little later
  * @waiters: tasks that wait for chunks to come to rest

@@ -274,9 +274,11 @@ int itme_page_lock(struct itme_inode *ino, pgoff_t index, struct itme_want *want
 			break;
 		/*
 		 * The quota has allowed it, so there is room, unless it is in transit or held;
-		 * that is waited for as long as anything moves. Not with the chunk owned: what
-		 * could leave may be in those of others who wait here.
+		 * that is waited for as long as anything moves, or a drive does not answer. Not
+		 * with the chunk owned: what could leave may be in those of others who wait here.
 		 */
+		if (itme_areas_late(&fs->areas))
+			m.since = jiffies;
 		err = -ENOSPC;
 		if (time_after(jiffies, m.since + MAKE_PATIENCE))
 			break;

@@ -3,12 +3,13 @@
  * DOC: all byte moves: leave, demotion, promotion
  *
  * The caller of itme_drop() and itme_move() owns the chunk (ITME_BUSY) and gives
- * it back through these. The content of imported files never changes, so a copy
- * may be made while others read the folio; what must not happen is that a folio
- * somebody holds leaves the page cache, as it would be memory that no budget
- * counts. itme_release_folio() in file.c refuses that, under the folio lock and
- * after the folio has been unmapped. A native folio may be written, so it is copied
- * only then, and what is dirty is stored before it is dropped.
+ * it back through these; if a drive does not answer, that is later. The content of
+ * imported files never changes, so a copy may be made while others read the folio;
+ * what must not happen is that a folio somebody holds leaves the page cache, as it
+ * would be memory that no budget counts. itme_release_folio() in file.c refuses
+ * that, under the folio lock and after the folio has been unmapped. A native folio
+ * may be written, so it is copied only then, and what is dirty is stored before it
+ * is dropped.
  */
 #include <linux/delay.h>
 #include <linux/highmem.h>
@@ -159,6 +160,9 @@ static bool drop(struct itme_inode *ino, u32 idx, bool force, struct itme_spare 
 			invalidate(ino, idx);
 	}
 	trace_itme_drop(ino, idx, c.tier, c.flags & ITME_C_UNTOUCHED, gone);
+	/* It is not ours any more. */
+	if (err == -EINPROGRESS)
+		return false;
 	if (gone)
 		itme_count(ino, ITME_DROPPED, itme_chunk_bytes(ino, idx));
 	else

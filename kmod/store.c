@@ -11,6 +11,10 @@
  *
  * A write that fails loses nothing, either: the folios are dirty again, the area is bad,
  * and the next one is tried.
+ *
+ * A drive that does not answer holds up nobody who makes room. What is on its way there
+ * stays on its way, and owns its chunk; when it comes back, a work item sees to it. Until
+ * then nothing further is begun there.
  */
 #include <linux/completion.h>
 #include <linux/crc32.h>
@@ -26,12 +30,26 @@
 #include "swap.h"
 #include "writeout.h"
 
+/* How often somebody looks whether a drive does not answer. */
+#define LOOK	(HZ / 4)
+
 #define UNITS	(1U << (ITME_CHUNK_MAX_SHIFT - ITME_UNIT_SHIFT))
+
+/* Of a part of a store. The second of the two sees to the rest. */
+enum {
+	UNDER_WAY,
+	ENDED,
+	LEFT_ALONE,
+};
 
 /**
  * struct store - a chunk on its way to a swap area
  * @io: the part of it under way
  * @ended: that part has
+ * @who: what has become of that part, and of who waits for it
+ * @part: pages of it
+ * @last: it is all that is left
+ * @work: ends the store, if nobody waits any more
  * @ino: file
  * @idx: chunk, ITME_BUSY by the caller
  * @start: its first page
@@ -46,6 +64,10 @@
 struct store {
 	struct itme_area_io io;
 	struct completion ended;
+	atomic_t who;
+	u32 part;
+	bool last;
+	struct work_struct work;
 	struct itme_inode *ino;
 	u32 idx;
 	pgoff_t start;
@@ -168,8 +190,9 @@ static struct itme_stored *find_record(struct store *st, u32 unit)
 
 	for (s = st->s; s; s = s->older) {
 		u32 place = s->slot[unit].place;
+		struct itme_area *area = place ? areas->area[itme_place_area(place)] : NULL;
 
-		if (!place || itme_area_writable(areas->area[itme_place_area(place)]))
+		if (!area || (itme_area_writable(area) && !itme_area_late(area)))
 			return s;
 	}
 	s = itme_stored_add(st->ino, st->idx);
@@ -195,7 +218,7 @@ static int check_record(struct store *st, struct itme_stored *s, u32 place)
 
 /*
  * Each unit has a place then, as many as can be had side by side; with -ENOSPC, some have
- * none.
+ * none. -ETIMEDOUT: where there is room nothing is answered.
  */
 static int find_places(struct store *st)
 {
@@ -220,7 +243,7 @@ static int find_places(struct store *st)
 			continue;
 		got = itme_area_take(&fs->areas, want, &place);
 		if (!got)
-			return -ENOSPC;
+			return itme_areas_late(&fs->areas) ? -ETIMEDOUT : -ENOSPC;
 		spin_lock(&fs->lock);
 		for (u32 i = 0; i < got; i++)
 			st->in[unit + i]->slot[unit + i].place = place + i;
@@ -234,9 +257,15 @@ static int find_places(struct store *st)
 	return 0;
 }
 
+/* Any context. Who has left it alone has counted himself and the inode for the work. */
 static void part_done(struct itme_area_io *io)
 {
-	complete(&container_of(io, struct store, io)->ended);
+	struct store *st = container_of(io, struct store, io);
+
+	if (atomic_xchg(&st->who, ENDED) == LEFT_ALONE)
+		queue_work(st->ino->fs->done_wq, &st->work);
+	else
+		complete(&st->ended);
 }
 
 static u32 checksum(struct page *page)
@@ -261,15 +290,55 @@ static void add_page(struct store *st, u32 page, struct page *mem)
 			 itme_place_unit(place) * ITME_UNIT_PAGES + page % ITME_UNIT_PAGES, mem);
 }
 
-/* Waits for the part that is under way. */
-static int end_part(struct store *st, u32 pages)
+static void count_part(struct store *st)
 {
-	itme_area_io_end(&st->io);
-	wait_for_completion_io(&st->ended);
 	if (!st->io.err)
-		itme_count(st->ino, ITME_SWAP_OUT, (u64)pages << PAGE_SHIFT);
+		itme_count(st->ino, ITME_SWAP_OUT, (u64)st->part << PAGE_SHIFT);
 	else
 		itme_count(st->ino, ITME_SWAP_ERRORS, 1);
+}
+
+/* True: the store is none of ours any more, nor is the chunk. Not at unmount, which waits. */
+static bool leave_alone(struct store *st)
+{
+	struct itme_inode *ino = st->ino;
+	struct itme_fs *fs = ino->fs;
+
+	if (!itme_fs_get(fs))
+		return false;
+	ihold(&ino->vfs);
+	if (atomic_cmpxchg(&st->who, UNDER_WAY, LEFT_ALONE) == UNDER_WAY)
+		return true;
+	/* The caller has one, too, so it is not the last. */
+	itme_inode_put(ino);
+	itme_fs_put(fs);
+	return false;
+}
+
+/* Does an area that it is written to not answer? */
+static bool is_late(const struct store *st)
+{
+	const struct itme_areas *areas = &st->ino->fs->areas;
+
+	for (u32 unit = 0; unit < UNITS; unit++) {
+		u32 place = st->pages[unit] ? st->in[unit]->slot[unit].place : 0;
+
+		if (place && itme_area_late(areas->area[itme_place_area(place)]))
+			return true;
+	}
+	return false;
+}
+
+/* Waits for the part that is under way; -EINPROGRESS: it has been left alone. */
+static int end_part(struct store *st, u32 pages, bool last)
+{
+	st->part = pages;
+	st->last = last;
+	itme_area_io_end(&st->io);
+	while (!wait_for_completion_io_timeout(&st->ended, LOOK))
+		if (is_late(st) && leave_alone(st))
+			return -EINPROGRESS;
+	count_part(st);
 	return st->io.err;
 }
 
@@ -292,18 +361,19 @@ static int write_all(struct store *st)
 			if (!pages) {
 				alone = itme_writeout_begin(fs, &limit);
 				init_completion(&st->ended);
+				atomic_set(&st->who, UNDER_WAY);
 				itme_area_io_begin(&st->io, true, part_done);
 			}
 			add_page(st, first + n, folio_page(folio, n));
 			if (++pages == limit) {
-				err = end_part(st, pages);
+				err = end_part(st, pages, false);
 				itme_writeout_end(fs, alone);
 				pages = 0;
 			}
 		}
 	}
 	if (pages) {
-		err = end_part(st, pages);
+		err = end_part(st, pages, true);
 		itme_writeout_end(fs, alone);
 	}
 	return err;
@@ -401,12 +471,42 @@ static void count_zero(struct store *st)
 		itme_count(st->ino, ITME_SWAP_ZERO, pages << PAGE_SHIFT);
 }
 
+static int settle_all(struct store *st, bool written)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < st->nr; i++)
+		if (!settle(st, st->folio[i], written))
+			err = -EBUSY;
+	if (written && !err)
+		count_zero(st);
+	itme_stored_trim(st->ino, st->idx);
+	return err;
+}
+
+/* What had been left alone has come back. The last reference on the inode may be ours. */
+static void come_back(struct work_struct *work)
+{
+	struct store *st = container_of(work, struct store, work);
+	struct itme_inode *ino = st->ino;
+	struct itme_fs *fs = ino->fs;
+	u32 idx = st->idx;
+
+	count_part(st);
+	settle_all(st, st->last && !st->io.err);
+	mempool_free(st, store_pool);
+	itme_chunk_set_pages(ino, idx, itme_present(ino, idx));
+	itme_chunk_end_leave(ino, idx, itme_chunk_peek(ino, idx).tier, false);
+	itme_inode_put(ino);
+	itme_fs_put(fs);
+}
+
 /* -EAGAIN: an area has failed, so another one may do; or see check_record(). */
 static int store(struct store *st)
 {
 	bool written = false;
 	bool all = true;
-	int err;
+	int err, held;
 
 	st->nr = 0;
 	st->s = xa_load(&st->ino->stored, st->idx);
@@ -427,17 +527,14 @@ static int store(struct store *st)
 	}
 	if (!err) {
 		err = write_all(st);
+		if (err == -EINPROGRESS)
+			return err;
 		written = !err;
 		if (err)
 			err = -EAGAIN;
 	}
-	for (u32 i = 0; i < st->nr; i++)
-		if (!settle(st, st->folio[i], written) && !err)
-			err = -EBUSY;
-	if (!err)
-		count_zero(st);
-	itme_stored_trim(st->ino, st->idx);
-	return err ?: all ? 0 : -ENOSPC;
+	held = settle_all(st, written);
+	return err ?: held ?: all ? 0 : -ENOSPC;
 }
 
 /**
@@ -447,7 +544,9 @@ static int store(struct store *st)
  *
  * Return: 0: what is in memory is clean now; -ENOSPC: no area has room for all of it, what
  * there is room for is clean; -EBUSY: somebody holds a page, or has written it meanwhile;
- * -EIO: no area is left that can be written; -ENOMEM
+ * -EIO: no area is left that can be written; -ENOMEM; -ETIMEDOUT: drives do not answer;
+ * -EINPROGRESS: nor does the one that it has been given to, so the chunk is the caller's no
+ * more: it is given back when that has answered
  */
 int itme_store(struct itme_inode *ino, u32 idx)
 {
@@ -466,11 +565,14 @@ int itme_store(struct itme_inode *ino, u32 idx)
 	st->ino = ino;
 	st->idx = idx;
 	st->start = itme_chunk_start(ino, idx);
+	INIT_WORK(&st->work, come_back);
 	/* Each time one area fewer is written, or one more wants its pages locked. */
 	do {
 		st->stable = itme_areas_stable(areas);
 		err = store(st);
 	} while (err == -EAGAIN && itme_can_store(ino->fs));
+	if (err == -EINPROGRESS)
+		return err;
 	if (err == -ENOSPC)
 		itme_areas_short(areas);
 	if (!err && !st->nr) {

@@ -114,6 +114,91 @@ TEST_F(swap, killed_while_the_drive_hangs)
 	munmap(p, SIZE);
 }
 
+static int check_all(void *arg)
+{
+	return check_read(*(int *)arg, 0, SIZE, 1) ? 1 : 0;
+}
+
+/* what is on its way to a drive that hangs holds up nothing that another one has room for */
+TEST_F(swap, hung_drive_others_are_used)
+{
+	uint32_t other;
+	int fd;
+
+	MOUNT_AREA("dram=16M", 64, 0);
+	other = self->id;
+	ADD_DM(64, 10, 0, &self->id);
+	fd = create("f");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, dm_suspend());
+	EXPECT_EQ(0, reap(spawn(write_all, &fd), 60));
+	EXPECT_LT(0, swap_used(self->id));
+	EXPECT_LT(0, swap_used(other));
+	/* also what is on its way, as it is in memory */
+	EXPECT_EQ(0, reap(spawn(check_all, &fd), 60));
+	/* and it comes back */
+	ASSERT_EQ(0, dm_resume());
+	EXPECT_EQ(0, check_read(fd, 0, SIZE, 1));
+	ASSERT_EQ(0, put(fd, 0, SIZE, 2));
+	EXPECT_EQ(0, check_read(fd, 0, SIZE, 2));
+	close(fd);
+	EXPECT_EQ(0, file_unlink("f"));
+	EXPECT_TRUE(POLL(!swap_used(self->id) && !swap_used(other), 10));
+}
+
+static int page_out(void *arg)
+{
+	return advise(*(int *)arg, 0, 3 * CHUNK, ITME_ADVICE_PAGEOUT, ANY, NULL) ? 1 : 0;
+}
+
+/* nor what can be dropped; who writes more than there is room for waits for as long as it takes */
+TEST_F(swap, hung_drive_others_are_dropped)
+{
+	int fd, imported;
+	pid_t pid;
+
+	MOUNT("dram=16M");
+	ADD_DM(64, -1, 0, &self->id);
+	imported = import_open("i", SIZE, 1, 0);
+	ASSERT_LE(0, imported);
+	fd = create("f");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, put(fd, 0, 3 * CHUNK, 1));
+	ASSERT_EQ(0, dm_suspend());
+	EXPECT_EQ(0, reap(spawn(page_out, &fd), 30));
+	EXPECT_EQ(0, check_read(fd, 0, 3 * CHUNK, 1));
+	EXPECT_EQ(0, reap(spawn(check_all, &imported), 60));
+	pid = spawn(write_all, &fd);
+	sleep(8);
+	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
+	ASSERT_EQ(0, dm_resume());
+	EXPECT_EQ(0, reap(pid, 60));
+	EXPECT_EQ(0, check_read(fd, 0, SIZE, 1));
+}
+
+/* what nobody waits for any more, and comes back with an error, is not lost either */
+TEST_F(swap, hung_drive_fails)
+{
+	uint32_t other;
+	int fd;
+
+	MOUNT_AREA("dram=16M", 64, 0);
+	other = self->id;
+	ADD_DM(64, 10, 0, &self->id);
+	fd = create("f");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, dm_suspend());
+	EXPECT_EQ(0, reap(spawn(write_all, &fd), 60));
+	ASSERT_EQ(0, dm_fail_writes());
+	EXPECT_TRUE(POLL(is_bad(self->id), 10));
+	EXPECT_EQ(0, check_read(fd, 0, SIZE, 1));
+	EXPECT_TRUE(POLL(!swap_used(self->id), 10));
+	EXPECT_LT(0, swap_used(other));
+	EXPECT_EQ(0, swap_remove(self->id));
+	ASSERT_EQ(0, put(fd, 0, SIZE, 2));
+	EXPECT_EQ(0, check_read(fd, 0, SIZE, 2));
+}
+
 TEST_F(swap, write_error_goes_elsewhere)
 {
 	struct itme_swap s;
