@@ -139,6 +139,23 @@ TEST_F(CliModel, Errors)
 		<< err;
 }
 
+TEST_F(CliModel, ImportInChunksThatSuitTheExperts)
+{
+	const auto chunk = [&](const char *name) {
+		return module.files.at(name).object.chunk_size;
+	};
+
+	// The slice of an expert has 1 MiB.
+	ASSERT_EQ(run({"import", path.c_str(), "--name", "x"}), 0) << err;
+	EXPECT_EQ(chunk("x"), 256U << 10);
+	ASSERT_EQ(run({"import", path.c_str(), "--name", "y", "--chunk", "1M"}), 0) << err;
+	EXPECT_EQ(chunk("y"), 1U << 20);
+	// What is no model is no reason not to import it.
+	const auto other = tree.write("other", "GGUF");
+	ASSERT_EQ(run({"import", other.c_str()}), 0) << err;
+	EXPECT_EQ(chunk("other"), itme::test::FakeModule::chunk);
+}
+
 TEST_F(CliModel, PlanThatLoadTakes)
 {
 	const auto file = tree.path() + "/plan";

@@ -306,14 +306,23 @@ TEST(ItmedParser, AnswersAreNotBelieved)
 {
 	const std::string plan = R"({"cyclic": true, "stages": [[{"file": "a", "length": 1}]]})";
 
-	EXPECT_EQ(parse_answer("plan llama\n" + plan)->architecture, "llama");
+	const auto good = parse_answer("plan 65536 llama\n" + plan);
+	ASSERT_TRUE(good);
+	EXPECT_EQ(good->architecture, "llama");
+	EXPECT_EQ(good->chunk, 65536U);
+	EXPECT_TRUE(parse_answer("plan 2097152 " + std::string(200, 'x') + "\n" + plan));
 	EXPECT_EQ(parse_answer("error no \x1b model\n").error().message, "no ? model");
 	EXPECT_FALSE(parse_answer(""));
-	EXPECT_FALSE(parse_answer("plan llama"));
-	EXPECT_FALSE(parse_answer("plan llama\n"));
+	for (const char *chunk :
+	     {"", "65536", "-65536 ", "65537 ", "32768 ", "4194304 ", "4295032832 "})
+		EXPECT_FALSE(parse_answer("plan " + (chunk + ("llama\n" + plan)))) << chunk;
+	EXPECT_FALSE(parse_answer("plan 65536"));
+	EXPECT_FALSE(parse_answer("plan 65536\n" + plan));
+	EXPECT_FALSE(parse_answer("plan 65536 llama"));
+	EXPECT_FALSE(parse_answer("plan 65536 llama\n"));
 	EXPECT_FALSE(parse_answer("what\n" + plan));
-	EXPECT_FALSE(parse_answer("plan " + std::string(5000, 'x') + "\n" + plan));
-	EXPECT_FALSE(parse_answer("plan x\n" + std::string(1'000'000, '[')));
+	EXPECT_FALSE(parse_answer("plan 65536 " + std::string(5000, 'x') + "\n" + plan));
+	EXPECT_FALSE(parse_answer("plan 65536 x\n" + std::string(1'000'000, '[')));
 }
 
 } // namespace itmed

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 namespace itmed
 {
@@ -60,7 +61,7 @@ protected:
 	/// What the child says of a file of 80 MiB: four stages of 20.
 	static ParsedModel header(const std::string &name)
 	{
-		ParsedModel model{"llama", {}};
+		ParsedModel model{"llama", FakeModule::chunk, {}};
 		model.plan.cyclic = true;
 		for (std::uint64_t i = 0; i < 4; i++)
 			model.plan.stages.push_back({{name, 20 * i * mib, 20 * mib}});
@@ -466,6 +467,71 @@ TEST_F(ItmedKeeper, AFileIsReplaced)
 	// A path that is not there costs nothing.
 	std::filesystem::remove(path);
 	EXPECT_TRUE(keeper.tick(2 * second));
+}
+
+TEST_F(ItmedKeeper, SmallExpertsWantSmallChunks)
+{
+	const itme::test::TempTree tree;
+	const std::string path = tree.write("m.gguf", std::string(1000, 'a'));
+	const auto chunk_now = [&] { return module_.files.at("m.gguf").object.chunk_size; };
+	ParsedModel small{"mixtral", 128 << 10, {}};
+	Config config;
+
+	small.plan.cyclic = true;
+	small.plan.stages = {{{"m.gguf", 0, 1000}}};
+	config.models = {{path, "", 0}};
+	Keeper first = keeper(config);
+	ASSERT_TRUE(first.connect());
+	EXPECT_EQ(chunk_now(), FakeModule::chunk);
+	ASSERT_EQ(first.next_job()->chunk, FakeModule::chunk);
+	module_.files["m.gguf"].object.opens = 0; // it was open for the child
+	first.parsed("m.gguf", small);
+	EXPECT_EQ(chunk_now(), 128U << 10);
+	EXPECT_TRUE(family_.plans.empty()); // whose ranges are of the old chunks
+	ASSERT_TRUE(first.next_job());
+	EXPECT_EQ(first.next_job()->chunk, 128U << 10);
+	first.parsed("m.gguf", small);
+	EXPECT_EQ(only(first).phase, Phase::planned);
+
+	// It is known for the next time.
+	const auto state = parse_state(*first.changed_state());
+	ASSERT_TRUE(state);
+	module_.files.clear();
+	Keeper next = keeper(config, *state);
+	ASSERT_TRUE(next.connect());
+	EXPECT_EQ(chunk_now(), 128U << 10);
+}
+
+TEST_F(ItmedKeeper, ChunksOfOthersStay)
+{
+	const itme::test::TempTree tree;
+	const std::string path = tree.write("m.gguf", std::string(1000, 'a'));
+	ParsedModel small{"mixtral", 128 << 10, {}};
+	Config config;
+
+	small.plan.cyclic = true;
+	small.plan.stages = {{{"m.gguf", 0, 1000}}};
+	const auto chunk_after = [&](std::uint64_t configured, std::uint32_t now,
+				     std::uint32_t opens) {
+		module_.files.clear();
+		family_.plans.clear();
+
+		struct stat st {
+		};
+
+		EXPECT_EQ(::stat(path.c_str(), &st), 0);
+		module_.add("m.gguf", 1000, path, st.st_ino, st.st_dev, now);
+		module_.files["m.gguf"].object.opens = opens;
+		config.models = {{path, "", configured}};
+		Keeper keeper = this->keeper(config);
+		EXPECT_TRUE(keeper.connect());
+		keeper.parsed("m.gguf", small);
+		EXPECT_EQ(only(keeper).phase, Phase::planned);
+		return module_.files["m.gguf"].object.chunk_size;
+	};
+	EXPECT_EQ(chunk_after(1 * mib, 1 * mib, 0), 1 * mib);		    // the config says so
+	EXPECT_EQ(chunk_after(0, 1 * mib, 0), 1 * mib);			    // who imported it
+	EXPECT_EQ(chunk_after(0, FakeModule::chunk, 1), FakeModule::chunk); // in use
 }
 
 TEST_F(ItmedKeeper, StagesAreOfNoInterestOnceAllIsKnown)

@@ -20,6 +20,7 @@ State some()
 	record.origin = Origin::learned;
 	record.wrong_header = true;
 	record.day = 20'000;
+	record.chunk = 65536;
 	record.holder = {"boot", 3, "/system.slice/x.service"};
 	record.plan.emplace();
 	record.plan->cyclic = true;
@@ -47,6 +48,8 @@ TEST(ItmedState, RoundTrip)
 	EXPECT_EQ(again->records[0].plan->stages, state.records[0].plan->stages);
 	EXPECT_EQ(again->records[0].holder, state.records[0].holder);
 	EXPECT_TRUE(again->records[0].wrong_header);
+	EXPECT_EQ(again->chunk_of({200, -6, 8, 9}), 65536U);
+	EXPECT_EQ(again->chunk_of({200, -6, 8, 8}), 0U);
 	EXPECT_EQ(format_state(*again), format_state(state));
 }
 

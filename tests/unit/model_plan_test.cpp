@@ -165,6 +165,26 @@ TEST_F(ModelPlanned, TriggersOfExperts)
 	EXPECT_TRUE(plan(options).plan.triggers.empty());
 }
 
+TEST_F(ModelPlanned, ChunksForTheSizeOfExperts)
+{
+	add(0, 0, mib);
+	EXPECT_EQ(chunk_for(model), 2 * mib); // dense
+	add_experts(0, ExpertPart::gate, mib, 8 * mib, 4);
+	EXPECT_EQ(chunk_for(model), 2 * mib);
+	add_experts(0, ExpertPart::up, 40 * mib, 8 * mib - 32, 4);
+	EXPECT_EQ(chunk_for(model), 1 * mib);
+	// Most are smaller.
+	add_experts(0, ExpertPart::down, 80 * mib, 480 << 10, 64);
+	EXPECT_EQ(chunk_for(model), 256 << 10);
+	// Scales do not count, nor what text does not use.
+	add_experts(0, ExpertPart::down, 200 * mib, 2048, 4096);
+	add(0, 300 * mib, 64 * mib, Use::never);
+	EXPECT_EQ(chunk_for(model), 256 << 10);
+	model.tensors.clear();
+	add_experts(0, ExpertPart::gate, 0, 65536, 4);
+	EXPECT_EQ(chunk_for(model), chunk_min);
+}
+
 TEST_F(ModelPlanned, TriggersOfExpertsWithTensorsOfTheirOwn)
 {
 	for (std::uint32_t i = 0; i < 2; i++)

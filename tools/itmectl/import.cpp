@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // itmectl import
 #include "app.hpp"
+#include "models.hpp"
 #include "objects.hpp"
 
 #include "size.hpp"
@@ -55,6 +56,8 @@ int import(Context &ctx, const Arguments &args)
 	int status = exit_ok;
 	for (const auto &path : args.paths) {
 		request.path = path;
+		if (args.chunk.empty())
+			request.chunk_size = chunk_of(path);
 		auto object = mount->import(request);
 		if (object)
 			imported.push_back(std::move(*object));
@@ -81,7 +84,8 @@ void add_import(CLI::App &app, Context &ctx)
 	sub->add_option("PATH", args->paths, "The files; nothing is copied")->required();
 	sub->add_option("--name", args->name, "Name in itmefs (default: that of the file)")
 		->type_name("NAME");
-	sub->add_option("--chunk", args->chunk, "Unit of placement (default: 2M)")
+	sub->add_option("--chunk", args->chunk,
+			"Unit of placement (default: 2M, less where experts are small)")
 		->type_name("SIZE");
 	sub->callback([&ctx, args] { ctx.status = import(ctx, *args); });
 }

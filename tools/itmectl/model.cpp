@@ -13,6 +13,13 @@ constexpr std::size_t plan_name_max = 63;
 
 } // namespace
 
+std::uint64_t chunk_of(const std::string &path)
+{
+	const auto model = itme::read_model(path);
+
+	return model ? itme::chunk_for(*model) : 0;
+}
+
 itme::Result<std::uint64_t> name_imported(itme::Mount &mount, itme::Model &model)
 {
 	std::uint64_t chunk = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // itmectl run
 #include "app.hpp"
+#include "models.hpp"
 
 #include "run.hpp"
 #include "shm.hpp"
@@ -32,7 +33,7 @@ itme::Result<void> ensure_imported(itme::Mount &mount, const std::string &path)
 			return tl::unexpected(found.error());
 		if (*found)
 			return {};
-		const auto object = mount.import({path, "", 0});
+		const auto object = mount.import({path, "", chunk_of(path)});
 		if (object)
 			return {};
 		if (object.error().code != EEXIST || attempt)

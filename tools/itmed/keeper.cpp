@@ -4,6 +4,7 @@
 #include "keeper.hpp"
 
 #include "group.hpp"
+#include "model/model.hpp"
 #include "printable.hpp"
 #include "size.hpp"
 
@@ -27,6 +28,11 @@ std::optional<struct stat> stat_of(const std::string &path)
 	};
 
 	return ::stat(path.c_str(), &st) ? std::nullopt : std::optional(st);
+}
+
+std::string name_of(const ModelConfig &config)
+{
+	return config.name.empty() ? config.path.substr(config.path.rfind('/') + 1) : config.name;
 }
 
 bool is_whole(const Model &model)
@@ -156,8 +162,7 @@ void Keeper::import_models()
 
 void Keeper::import_one(const ModelConfig &config)
 {
-	const std::string name =
-		config.name.empty() ? config.path.substr(config.path.rfind('/') + 1) : config.name;
+	const std::string name = name_of(config);
 	const auto file = stat_of(config.path);
 	auto mount = outside_.open_mount(config_.mount);
 
@@ -191,10 +196,43 @@ void Keeper::import_one(const ModelConfig &config)
 			return;
 		}
 	}
-	const auto object = mount->import({config.path, name, config.chunk});
+	const FileIdentity identity{static_cast<std::uint64_t>(file->st_size),
+				    outside_.mtime_of(config.path, file->st_ino, file->st_dev),
+				    file->st_ino, file->st_dev};
+	const auto object = mount->import(
+		{config.path, name, config.chunk ? config.chunk : state_.chunk_of(identity)});
 	say_once(config.path, object ? "" : object.error().message);
 	if (object)
 		spdlog::info("{}: imported as {}", printable(config.path), printable(name));
+}
+
+bool Keeper::import_in_chunks(const Model &model, std::uint32_t chunk)
+{
+	auto mount = outside_.open_mount(config_.mount);
+	bool fits = true;
+
+	for (const auto &[number, part] : model.have) {
+		const auto &info = part.info;
+		const bool ours = std::any_of(
+			config_.models.begin(), config_.models.end(), [&](const auto &config) {
+				return !config.chunk && name_of(config) == info.name;
+			});
+		fits = fits && info.chunk_size == chunk;
+		// Another size than the module's own was somebody's choice.
+		if (!ours || info.opens ||
+		    (info.chunk_size != chunk && info.chunk_size != itme::chunk_max))
+			return false;
+	}
+	if (fits || !mount)
+		return false;
+	record_of(model).chunk = chunk;
+	for (const auto &[number, part] : model.have)
+		if (const auto gone = mount->remove(part.info.name); !gone)
+			say_once(part.path, gone.error().message);
+	import_models();
+	spdlog::info("{}: imported anew, in chunks of {}, as its experts are small",
+		     printable(model.name), itme::format_size(chunk));
+	return true;
 }
 
 std::optional<ModelPart> Keeper::look_at(const itme::ObjectInfo &info)

@@ -153,6 +153,8 @@ private:
 	void apply_tiers();
 	void import_models();
 	void import_one(const ModelConfig &config);
+	/// What we have imported without knowing better; false: it stays as it is.
+	bool import_in_chunks(const Model &model, std::uint32_t chunk);
 	itme::Result<Sample> sample(const Model &model, std::uint64_t now);
 	const std::set<std::uint32_t> &members(const itme::PlanInfo &plan);
 	Record &record_of(const Model &model);

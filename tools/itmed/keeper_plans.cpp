@@ -321,11 +321,18 @@ void Keeper::advance(Model &model)
 
 void Keeper::parsed(const std::string &name, itme::Result<ParsedModel> result)
 {
+	// The child has had the files open until now: that is not to be taken for their use.
+	if (!family_ || !refresh())
+		return;
 	const auto at = models_.find(name);
-
-	if (!family_ || at == models_.end() || at->second.phase != Phase::reading)
+	if (at == models_.end() || at->second.phase != Phase::reading)
 		return;
 	Model &model = at->second;
+	if (result && import_in_chunks(model, result->chunk)) {
+		// The header is read once more: what is planned are whole chunks.
+		(void)refresh();
+		return;
+	}
 	if (result) {
 		auto spec = number_plan(result->plan, files_of(model));
 		if (spec) {

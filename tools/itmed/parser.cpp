@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "parser.hpp"
 
+#include "model/model.hpp"
 #include "printable.hpp"
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
@@ -23,6 +25,8 @@ namespace
 /// Of an answer: the largest plan that the module takes has less.
 constexpr std::size_t answer_max = std::size_t{32} << 20;
 constexpr std::size_t text_max = 200;
+/// What is before it in the first line.
+constexpr std::size_t head_max = 16;
 constexpr int first_file = 3;
 
 /// Between fork() and exec() in a process that may have threads: system calls only.
@@ -69,14 +73,18 @@ itme::Result<ParsedModel> parse_answer(std::string_view answer)
 	ParsedModel model;
 
 	// Or there is none: npos is more than anything.
-	if (end > text_max + good.size() + bad.size())
+	if (end > text_max + head_max)
 		return itme::fail(EPROTO, "its answer makes no sense");
 	const std::string_view head = answer.substr(0, end);
 	if (head.starts_with(bad))
 		return itme::fail(EINVAL, "{}", printable(head.substr(bad.size())));
 	if (!head.starts_with(good))
 		return itme::fail(EPROTO, "its answer makes no sense");
-	model.architecture = printable(head.substr(good.size()));
+	const char *const last = head.data() + head.size();
+	const auto [rest, ec] = std::from_chars(head.data() + good.size(), last, model.chunk);
+	if (ec != std::errc() || rest == last || *rest != ' ' || !itme::is_chunk(model.chunk))
+		return itme::fail(EPROTO, "its answer makes no sense");
+	model.architecture = printable({rest + 1, last});
 	auto plan = itme::parse_plan(answer.substr(end + 1));
 	if (!plan)
 		return itme::fail(EPROTO, "its answer makes no sense: {}",

@@ -25,7 +25,8 @@ struct ParserFile {
 
 struct ParsedModel {
 	std::string architecture;
-	itme::PlanFile plan; ///< checked to be a plan, not that it fits the files
+	std::uint32_t chunk = 0; ///< the size that would be best
+	itme::PlanFile plan;	 ///< checked to be a plan, not that it fits the files
 };
 
 /// What the child has said, judged; nothing of it is believed.

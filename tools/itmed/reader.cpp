@@ -114,7 +114,8 @@ std::string answer(const Arguments &args)
 	const auto text = itme::format_plan(plan->plan);
 	if (!text)
 		return bad(text.error());
-	return "plan " + printable(model->architecture).substr(0, text_max) + "\n" + *text;
+	return fmt::format("plan {} {}\n{}", itme::chunk_for(*model),
+			   printable(model->architecture).substr(0, text_max), *text);
 }
 
 bool say(std::string_view text)

@@ -2,6 +2,7 @@
 #include "state.hpp"
 
 #include "fd.hpp"
+#include "model/model.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -126,6 +127,9 @@ std::optional<Record> parse_record(const Json &json)
 	record.wrong_header = flag(json, "wrong_header");
 	record.unused = flag(json, "unused");
 	record.day = number<std::int64_t>(json, "day").value_or(0);
+	record.chunk = number<std::uint32_t>(json, "chunk").value_or(0);
+	if (record.chunk && !itme::is_chunk(record.chunk))
+		return std::nullopt;
 	parse_holder(json, record.holder);
 	if (const auto plan = text(json, "plan")) {
 		auto parsed = itme::parse_plan(*plan);
@@ -150,6 +154,8 @@ Json json_of(const Record &record)
 	json["wrong_header"] = record.wrong_header;
 	json["unused"] = record.unused;
 	json["day"] = record.day;
+	if (record.chunk)
+		json["chunk"] = record.chunk;
 	if (!record.holder.boot.empty())
 		json["holder"] = {{"boot", record.holder.boot},
 				  {"object", record.holder.object},
@@ -185,6 +191,17 @@ Record *State::find(const std::vector<FileIdentity> &files)
 	});
 
 	return at == records.end() ? nullptr : &*at;
+}
+
+std::uint32_t State::chunk_of(const FileIdentity &file) const
+{
+	const auto at = std::find_if(records.begin(), records.end(), [&](const Record &record) {
+		return record.chunk &&
+		       std::any_of(record.files.begin(), record.files.end(),
+				   [&](const KeptFile &kept) { return kept.identity == file; });
+	});
+
+	return at == records.end() ? 0 : at->chunk;
 }
 
 Record &State::at(const std::vector<KeptFile> &files)

@@ -22,6 +22,7 @@ inline void check_plan(const itme::Model &model, std::uint64_t chunk)
 	itme::ModelPlanOptions options;
 
 	options.chunk = chunk;
+	HOLDS(itme::is_chunk(itme::chunk_for(model)));
 	const auto made = itme::plan_model(model, options);
 	if (!made) {
 		HOLDS(!made.error().message.empty());

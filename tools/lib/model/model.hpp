@@ -8,6 +8,7 @@
 #include "planfile.hpp"
 #include "result.hpp"
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -84,6 +85,20 @@ Result<Model> read_model(int dir_fd, const std::string &name);
 std::string_view format_name(ModelFormat format);
 std::string_view role_name(Role role);
 std::string_view use_name(Use use);
+
+/// Of chunks, bytes: what the module takes.
+constexpr std::uint64_t chunk_min = std::uint64_t{64} << 10;
+constexpr std::uint64_t chunk_max = std::uint64_t{2} << 20;
+
+constexpr bool is_chunk(std::uint64_t size)
+{
+	return std::has_single_bit(size) && size >= chunk_min && size <= chunk_max;
+}
+
+/// The largest chunk with which the slices of experts that a token uses cost at most a quarter more
+/// bytes than they have: they begin and end anywhere, so each brings a chunk more than it fills on
+/// average. chunk_max of a dense model.
+std::uint64_t chunk_for(const Model &model);
 
 struct ModelPlanOptions {
 	std::string name;

@@ -18,7 +18,6 @@ constexpr std::size_t ranges_max = 65536;
 constexpr std::uint64_t triggers_max = 65536;
 constexpr std::uint64_t targets_max = 131072;
 constexpr std::size_t targets_each = 64;
-constexpr std::uint64_t chunk_min = 65536;
 
 /// The granularity at which the module sees the use of a source.
 constexpr std::uint64_t page = 4096;
@@ -232,6 +231,26 @@ private:
 };
 
 } // namespace
+
+std::uint64_t chunk_for(const Model &model)
+{
+	constexpr std::uint64_t dearer = 4; // by a part in four
+	std::uint64_t count = 0;
+	std::uint64_t bytes = 0;
+
+	for (const auto &tensor : model.tensors) {
+		// Scales are small and lie side by side.
+		if (tensor.use != Use::chosen || !tensor.experts ||
+		    tensor.experts->stride < chunk_min)
+			continue;
+		count += tensor.experts->count;
+		bytes += tensor.experts->count * tensor.experts->stride;
+	}
+	std::uint64_t chunk = chunk_max;
+	while (chunk > chunk_min && count * chunk > bytes / dearer)
+		chunk /= 2;
+	return chunk;
+}
 
 Result<ModelPlan> plan_model(const Model &model, const ModelPlanOptions &options)
 {
