@@ -297,6 +297,7 @@ static int enter(struct itme_areas *areas, struct itme_area *area, s32 prio)
 	if (place < 0)
 		return -E2BIG;
 	area->prio = prio < 0 ? lowest - 1 : prio;
+	area->answered = jiffies;
 	area->id = areas->last_id + 1;
 	spin_lock(&areas->lock);
 	areas->last_id = area->id;
@@ -451,15 +452,16 @@ int itme_area_end_drain(struct itme_fs *fs, struct itme_area *area, int err)
  * @want: how many, 1 to ITME_WORD_UNITS
  * @place: set to the first
  *
- * Of the highest priority that has any; of several of it, each in turn. Not of one that
- * does not answer.
+ * Of the highest priority that has any; of several of it, each in turn.
  *
- * Return: how many were had, side by side; 0 when all that may be written are full
+ * Return: how many were had, side by side; -ENOSPC: all that may be written are full;
+ * -ETIMEDOUT: but for one that does not answer
  */
-u32 itme_area_take(struct itme_areas *areas, u32 want, u32 *place)
+int itme_area_take(struct itme_areas *areas, u32 want, u32 *place)
 {
 	struct itme_area *best = NULL;
-	u32 at = 0, unit = 0, got = 0;
+	u32 at = 0, unit = 0;
+	int got = -ENOSPC;
 
 	spin_lock(&areas->lock);
 	for (u32 i = 0; i < ITME_AREAS_MAX; i++) {
@@ -467,8 +469,12 @@ u32 itme_area_take(struct itme_areas *areas, u32 want, u32 *place)
 		struct itme_area *area = areas->area[where];
 
 		if (!area || !itme_area_writable(area) || !itme_space_free(&area->space) ||
-		    (best && best->prio >= area->prio) || itme_area_late(area))
+		    (best && best->prio >= area->prio))
 			continue;
+		if (itme_area_shut(area)) {
+			got = -ETIMEDOUT;
+			continue;
+		}
 		best = area;
 		at = where;
 	}
@@ -536,17 +542,43 @@ bool itme_areas_stable(struct itme_areas *areas)
 	return stable;
 }
 
-/* Is there one that may be written and does not answer? */
+/* Does the device of any of them not answer? What is on its way there may come back. */
 bool itme_areas_late(struct itme_areas *areas)
 {
 	bool late = false;
 
 	spin_lock(&areas->lock);
+	for (u32 i = 0; i < ITME_AREAS_MAX; i++)
+		late |= areas->area[i] && READ_ONCE(areas->area[i]->late);
+	spin_unlock(&areas->lock);
+	return late;
+}
+
+/**
+ * itme_areas_check - can anything be written?
+ * @areas: all
+ *
+ * Return: 0: there is room, more than what has proven too little; -ENOSPC; -ETIMEDOUT: only
+ * where nothing is answered
+ */
+int itme_areas_check(struct itme_areas *areas)
+{
+	long too_little = READ_ONCE(areas->too_little);
+	long now = 0, later = 0;
+
+	spin_lock(&areas->lock);
 	for (u32 i = 0; i < ITME_AREAS_MAX; i++) {
 		struct itme_area *area = areas->area[i];
 
-		late |= area && itme_area_writable(area) && itme_area_late(area);
+		if (!area || !itme_area_writable(area))
+			continue;
+		if (itme_area_shut(area))
+			later += (long)itme_space_free(&area->space) * ITME_UNIT_PAGES;
+		else
+			now += (long)itme_space_free(&area->space) * ITME_UNIT_PAGES;
 	}
 	spin_unlock(&areas->lock);
-	return late;
+	if (now > too_little)
+		return 0;
+	return now + later > too_little ? -ETIMEDOUT : -ENOSPC;
 }

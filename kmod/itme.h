@@ -475,6 +475,7 @@ bool itme_queue_spread_main(struct itme_inode *ino, u32 idx);
 struct itme_inode *itme_queue_hold_inode(struct itme_fs *fs, const struct itme_chunk *c);
 bool itme_chunk_fits_main(struct itme_inode *ino, u32 idx);
 bool itme_chunk_set_cold(struct itme_inode *ino, u32 idx);
+void itme_chunk_set_aside(struct itme_inode *ino, u32 idx, bool aside);
 void itme_chunk_release(struct itme_inode *ino, u32 idx);
 void itme_chunk_set_pages(struct itme_inode *ino, u32 idx, long pages);
 bool itme_chunk_set_hot(struct itme_inode *ino, u32 idx, int tier);

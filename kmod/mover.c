@@ -156,7 +156,7 @@ static bool drop(struct itme_inode *ino, u32 idx, bool force, struct itme_spare 
 		gone = !err &&
 		       ((spare && itme_spare_take(spare, ino, idx)) || !invalidate(ino, idx));
 		/* No room for all of it: what has been stored leaves. */
-		if (err == -ENOSPC && xa_load(&ino->stored, idx))
+		if ((err == -ENOSPC || err == -ETIMEDOUT) && xa_load(&ino->stored, idx))
 			invalidate(ino, idx);
 	}
 	trace_itme_drop(ino, idx, c.tier, c.flags & ITME_C_UNTOUCHED, gone);
@@ -178,7 +178,8 @@ static bool drop(struct itme_inode *ino, u32 idx, bool force, struct itme_spare 
  * @idx: chunk, ITME_BUSY by the caller
  * @force: even if it is mlocked
  *
- * Return: true when it is gone
+ * Return: true when it is gone; if not, it may be on its way to a drive that does not answer,
+ * ITME_BUSY still, and not the caller's
  */
 bool itme_drop(struct itme_inode *ino, u32 idx, bool force)
 {
@@ -447,9 +448,11 @@ long itme_evict_to(struct itme_fs *fs, int tier, bool demand, struct itme_spare 
 {
 	/*
 	 * A victim that turns out to be held is set aside, and one that the kernel
-	 * has emptied is gone then, so this ends.
+	 * has emptied is gone then, so this ends. If a drive does not answer, that may be
+	 * all that has been written, and something else be behind it.
 	 */
-	for (int tries = 0; tries < 64; tries++) {
+	for (int tries = 0; tries < 64;
+	     tries += READ_ONCE(fs->stopping) || !itme_areas_late(&fs->areas)) {
 		struct itme_inode *ino;
 		long pages;
 		u32 idx;
@@ -460,6 +463,7 @@ long itme_evict_to(struct itme_fs *fs, int tier, bool demand, struct itme_spare 
 		pages = leave(fs, ino, idx, tier, spare);
 		if (pages > 0)
 			return pages;
+		cond_resched();
 	}
 	return 0;
 }

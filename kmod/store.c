@@ -13,8 +13,8 @@
  * and the next one is tried.
  *
  * A drive that does not answer holds up nobody who makes room. What is on its way there
- * stays on its way, and owns its chunk; when it comes back, a work item sees to it. Until
- * then nothing further is begun there.
+ * stays on its way, and owns its chunk; when it comes back, a work item sees to it. Nothing
+ * further is begun there meanwhile, but for a chunk now and then, see area_io.c.
  */
 #include <linux/completion.h>
 #include <linux/crc32.h>
@@ -47,8 +47,9 @@ enum {
  * @io: the part of it under way
  * @ended: that part has
  * @who: what has become of that part, and of who waits for it
+ * @begun: jiffies, when it was
  * @part: pages of it
- * @last: it is all that is left
+ * @left: pages beyond it
  * @work: ends the store, if nobody waits any more
  * @ino: file
  * @idx: chunk, ITME_BUSY by the caller
@@ -65,8 +66,9 @@ struct store {
 	struct itme_area_io io;
 	struct completion ended;
 	atomic_t who;
+	unsigned long begun;
 	u32 part;
-	bool last;
+	u32 left;
 	struct work_struct work;
 	struct itme_inode *ino;
 	u32 idx;
@@ -81,7 +83,7 @@ struct store {
 };
 
 static struct kmem_cache *store_cache;
-/* So that room can be made however short memory is. */
+/* So that room can be made however short memory is, unless what is left alone has them. */
 static mempool_t *store_pool;
 
 int itme_store_init(void)
@@ -192,7 +194,7 @@ static struct itme_stored *find_record(struct store *st, u32 unit)
 		u32 place = s->slot[unit].place;
 		struct itme_area *area = place ? areas->area[itme_place_area(place)] : NULL;
 
-		if (!area || (itme_area_writable(area) && !itme_area_late(area)))
+		if (!area || (itme_area_writable(area) && !itme_area_shut(area)))
 			return s;
 	}
 	s = itme_stored_add(st->ino, st->idx);
@@ -218,7 +220,7 @@ static int check_record(struct store *st, struct itme_stored *s, u32 place)
 
 /*
  * Each unit has a place then, as many as can be had side by side; with -ENOSPC, some have
- * none. -ETIMEDOUT: where there is room nothing is answered.
+ * none. -ETIMEDOUT: where there is room, nothing is answered.
  */
 static int find_places(struct store *st)
 {
@@ -234,21 +236,21 @@ static int find_places(struct store *st)
 			return -ENOMEM;
 	}
 	for (u32 unit = 0; unit < nr; unit++) {
-		u32 want = 0, got, place;
-		int err = 0;
+		u32 want = 0, place;
+		int got, err = 0;
 
 		while (unit + want < nr && needs_place(st, unit + want))
 			want++;
 		if (!want)
 			continue;
 		got = itme_area_take(&fs->areas, want, &place);
-		if (!got)
-			return itme_areas_late(&fs->areas) ? -ETIMEDOUT : -ENOSPC;
+		if (got < 0)
+			return got;
 		spin_lock(&fs->lock);
-		for (u32 i = 0; i < got; i++)
+		for (int i = 0; i < got; i++)
 			st->in[unit + i]->slot[unit + i].place = place + i;
 		spin_unlock(&fs->lock);
-		for (u32 i = 0; !err && i < got; i++)
+		for (int i = 0; !err && i < got; i++)
 			err = check_record(st, st->in[unit + i], place);
 		if (err)
 			return err;
@@ -307,74 +309,106 @@ static bool leave_alone(struct store *st)
 	if (!itme_fs_get(fs))
 		return false;
 	ihold(&ino->vfs);
+	/* As long as it is ours. Many of them would hide what could leave. */
+	itme_chunk_set_aside(ino, st->idx, true);
 	if (atomic_cmpxchg(&st->who, UNDER_WAY, LEFT_ALONE) == UNDER_WAY)
 		return true;
+	itme_chunk_set_aside(ino, st->idx, false);
 	/* The caller has one, too, so it is not the last. */
 	itme_inode_put(ino);
 	itme_fs_put(fs);
 	return false;
 }
 
-/* Does an area that it is written to not answer? */
-static bool is_late(const struct store *st)
+/* Does an area that it is written to not answer? Else, may nothing be begun at one? */
+static bool is_late(const struct store *st, bool under_way)
 {
 	const struct itme_areas *areas = &st->ino->fs->areas;
 
 	for (u32 unit = 0; unit < UNITS; unit++) {
 		u32 place = st->pages[unit] ? st->in[unit]->slot[unit].place : 0;
+		struct itme_area *area = place ? areas->area[itme_place_area(place)] : NULL;
 
-		if (place && itme_area_late(areas->area[itme_place_area(place)]))
+		if (area && (under_way ? itme_area_look(area, st->begun) : itme_area_shut(area)))
 			return true;
 	}
 	return false;
 }
 
 /* Waits for the part that is under way; -EINPROGRESS: it has been left alone. */
-static int end_part(struct store *st, u32 pages, bool last)
+static int end_part(struct store *st)
 {
-	st->part = pages;
-	st->last = last;
 	itme_area_io_end(&st->io);
 	while (!wait_for_completion_io_timeout(&st->ended, LOOK))
-		if (is_late(st) && leave_alone(st))
+		if (is_late(st, true) && leave_alone(st))
 			return -EINPROGRESS;
 	count_part(st);
 	return st->io.err;
 }
 
+static bool is_zero(const struct store *st, u32 page)
+{
+	return st->zero[page / ITME_UNIT_PAGES] & 1U << page % ITME_UNIT_PAGES;
+}
+
+/* Pages to be written. Of a unit some may have been left out, so they are gone over. */
+static u32 count_pages(const struct store *st)
+{
+	u32 pages = 0;
+
+	for (u32 i = 0; i < st->nr; i++) {
+		struct folio *folio = st->folio[i];
+
+		for (long n = 0; n < folio_nr_pages(folio); n++)
+			pages += !is_zero(st, folio->index - st->start + n);
+	}
+	return pages;
+}
+
+/* Who has waited for his turn may find that the drive does not answer any more. */
+static int begin_part(struct store *st)
+{
+	if (is_late(st, false))
+		return -ETIMEDOUT;
+	init_completion(&st->ended);
+	atomic_set(&st->who, UNDER_WAY);
+	st->begun = jiffies;
+	st->part = 0;
+	itme_area_io_begin(&st->io, true, part_done);
+	return 0;
+}
+
 static int write_all(struct store *st)
 {
 	struct itme_fs *fs = st->ino->fs;
+	bool under_way = false;
 	bool alone = false;
-	u32 pages = 0, limit = 0;
+	u32 limit = 0;
 	int err = 0;
 
+	st->left = count_pages(st);
 	for (u32 i = 0; !err && i < st->nr; i++) {
 		struct folio *folio = st->folio[i];
 		u32 first = folio->index - st->start;
 
 		for (long n = 0; !err && n < folio_nr_pages(folio); n++) {
-			u32 unit = (first + n) / ITME_UNIT_PAGES;
-
-			if (st->zero[unit] & 1U << (first + n) % ITME_UNIT_PAGES)
+			if (is_zero(st, first + n))
 				continue;
-			if (!pages) {
+			if (!under_way) {
 				alone = itme_writeout_begin(fs, &limit);
-				init_completion(&st->ended);
-				atomic_set(&st->who, UNDER_WAY);
-				itme_area_io_begin(&st->io, true, part_done);
+				err = begin_part(st);
 			}
-			add_page(st, first + n, folio_page(folio, n));
-			if (++pages == limit) {
-				err = end_part(st, pages, false);
-				itme_writeout_end(fs, alone);
-				pages = 0;
+			under_way = !err;
+			if (under_way) {
+				add_page(st, first + n, folio_page(folio, n));
+				st->left--;
+				if (++st->part != limit && st->left)
+					continue;
+				err = end_part(st);
+				under_way = false;
 			}
+			itme_writeout_end(fs, alone);
 		}
-	}
-	if (pages) {
-		err = end_part(st, pages, true);
-		itme_writeout_end(fs, alone);
 	}
 	return err;
 }
@@ -493,15 +527,19 @@ static void come_back(struct work_struct *work)
 	u32 idx = st->idx;
 
 	count_part(st);
-	settle_all(st, st->last && !st->io.err);
+	settle_all(st, !st->left && !st->io.err);
 	mempool_free(st, store_pool);
 	itme_chunk_set_pages(ino, idx, itme_present(ino, idx));
+	itme_chunk_set_aside(ino, idx, false);
 	itme_chunk_end_leave(ino, idx, itme_chunk_peek(ino, idx).tier, false);
 	itme_inode_put(ino);
 	itme_fs_put(fs);
 }
 
-/* -EAGAIN: an area has failed, so another one may do; or see check_record(). */
+/*
+ * -EAGAIN, -ETIMEDOUT: an area has failed, or does not answer, so another one may do; or
+ * see check_record().
+ */
 static int store(struct store *st)
 {
 	bool written = false;
@@ -530,7 +568,7 @@ static int store(struct store *st)
 		if (err == -EINPROGRESS)
 			return err;
 		written = !err;
-		if (err)
+		if (err && err != -ETIMEDOUT)
 			err = -EAGAIN;
 	}
 	held = settle_all(st, written);
@@ -559,8 +597,9 @@ int itme_store(struct itme_inode *ino, u32 idx)
 	 * Before all of it is unmapped and looked at: with no record all is dirty, and has
 	 * no place. With one it may be written where it was, however full the areas are.
 	 */
-	if (!xa_load(&ino->stored, idx) && !itme_can_store(ino->fs))
-		return itme_present(ino, idx) ? -ENOSPC : 0;
+	err = xa_load(&ino->stored, idx) ? 0 : itme_areas_check(areas);
+	if (err)
+		return itme_present(ino, idx) ? err : 0;
 	st = mempool_alloc(store_pool, GFP_NOIO);
 	st->ino = ino;
 	st->idx = idx;
@@ -570,7 +609,7 @@ int itme_store(struct itme_inode *ino, u32 idx)
 	do {
 		st->stable = itme_areas_stable(areas);
 		err = store(st);
-	} while (err == -EAGAIN && itme_can_store(ino->fs));
+	} while ((err == -EAGAIN || err == -ETIMEDOUT) && !itme_areas_check(areas));
 	if (err == -EINPROGRESS)
 		return err;
 	if (err == -ENOSPC)

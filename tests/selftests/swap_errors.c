@@ -176,6 +176,173 @@ TEST_F(swap, hung_drive_others_are_dropped)
 	EXPECT_EQ(0, check_read(fd, 0, SIZE, 1));
 }
 
+/* reads of a model wait, too, longer than for any other room */
+TEST_F(swap, hung_drive_readers_wait)
+{
+	pid_t writer, reader;
+	int fd, imported;
+
+	MOUNT("dram=16M");
+	ADD_DM(64, -1, 0, &self->id);
+	imported = import_open("i", SIZE, 1, 0);
+	ASSERT_LE(0, imported);
+	fd = create("f");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, dm_suspend());
+	writer = spawn(write_all, &fd);
+	EXPECT_TRUE(POLL(tier_used(DRAM) == 16 * MIB, 20));
+	reader = spawn(check_all, &imported);
+	sleep(36);
+	EXPECT_EQ(0, waitpid(writer, NULL, WNOHANG));
+	EXPECT_EQ(0, waitpid(reader, NULL, WNOHANG));
+	ASSERT_EQ(0, dm_resume());
+	EXPECT_EQ(0, reap(writer, 60));
+	EXPECT_EQ(0, reap(reader, 60));
+	EXPECT_EQ(0, check_read(fd, 0, SIZE, 1));
+}
+
+/* of each of @nr chunks there is a page that has been written, and it is to leave first */
+static int written_sparsely(int nr)
+{
+	int fd = create("s");
+
+	for (int i = 0; fd >= 0 && i < nr; i++)
+		if (put(fd, i * CHUNK, PAGE, 1))
+			return -EIO;
+	return fd;
+}
+
+/* as much of an imported file as fills memory beside that, and can leave */
+static int full_of_read(void)
+{
+	int fd = import_open("i", 7 * CHUNK, 1, 0);
+
+	if (fd >= 0 && (check_read(fd, 0, 7 * CHUNK, 1) ||
+			advise(fd, 0, 7 * CHUNK, ITME_ADVICE_COLD, ANY, NULL)))
+		return -EIO;
+	return fd;
+}
+
+/* many that cannot be written hide nothing that can be dropped */
+TEST_F(swap, hung_drive_many_written)
+{
+	int fd, other;
+
+	MOUNT("dram=16M");
+	ADD_DM(64, -1, 0, &self->id);
+	other = import_open("o", 2 * CHUNK, 1, 0);
+	ASSERT_LE(0, other);
+	fd = written_sparsely(100);
+	ASSERT_LE(0, fd);
+	ASSERT_LE(0, full_of_read());
+	ASSERT_EQ(0, advise(fd, 0, 100 * CHUNK, ITME_ADVICE_COLD, ANY, NULL));
+	ASSERT_EQ(0, dm_suspend());
+	EXPECT_EQ(0, advise(other, 0, 2 * CHUNK, ITME_ADVICE_PIN, DRAM, NULL));
+	EXPECT_EQ(2 * CHUNK, resident(other, 0, 2 * CHUNK));
+	ASSERT_EQ(0, dm_resume());
+	for (int i = 0; i < 100; i++)
+		ASSERT_EQ(0, check_read(fd, i * CHUNK, PAGE, 1));
+}
+
+struct sparse {
+	int fd;
+	uint64_t off;
+};
+
+static int page_out_one(void *arg)
+{
+	struct sparse *s = arg;
+
+	return advise(s->fd, s->off, CHUNK, ITME_ADVICE_PAGEOUT, ANY, NULL) ? 1 : 0;
+}
+
+/* nor do many that are on their way there */
+TEST_F(swap, hung_drive_many_under_way)
+{
+	struct sparse s;
+	pid_t pid[80];
+	int other, i;
+
+	MOUNT("dram=16M");
+	ADD_DM(64, -1, 0, &self->id);
+	other = import_open("o", 2 * CHUNK, 1, 0);
+	ASSERT_LE(0, other);
+	s.fd = written_sparsely(80);
+	ASSERT_LE(0, s.fd);
+	ASSERT_LE(0, full_of_read());
+	ASSERT_EQ(0, advise(s.fd, 0, 80 * CHUNK, ITME_ADVICE_COLD, ANY, NULL));
+	ASSERT_EQ(0, dm_suspend());
+	for (i = 0; i < 80; i++) {
+		s.off = i * CHUNK;
+		pid[i] = spawn(page_out_one, &s);
+	}
+	for (i = 0; i < 80; i++)
+		EXPECT_EQ(0, reap(pid[i], 30));
+	EXPECT_LE(65 * 64 * KIB, swap_used(self->id));
+	EXPECT_EQ(0, advise(other, 0, 2 * CHUNK, ITME_ADVICE_PIN, DRAM, NULL));
+	EXPECT_EQ(2 * CHUNK, resident(other, 0, 2 * CHUNK));
+	ASSERT_EQ(0, dm_resume());
+	for (i = 0; i < 80; i++)
+		ASSERT_EQ(0, check_read(s.fd, i * CHUNK, PAGE, 1));
+}
+
+static int check_on_and_on(void *arg)
+{
+	int fd = *(int *)arg;
+
+	for (;;)
+		for (int i = 0; i < 20; i++)
+			if (check_read(fd, i * CHUNK, CHUNK, 1))
+				return 1;
+}
+
+/* that it answers reads does not mean that it takes writes */
+TEST_F(swap, hung_drive_answers_reads)
+{
+	uint32_t other;
+	int fd, more;
+	pid_t pid;
+
+	MOUNT_AREA("dram=16M", 64, 0);
+	other = self->id;
+	ADD_DM(64, 10, 0, &self->id);
+	fd = create("f");
+	ASSERT_LE(0, fd);
+	more = create("g");
+	ASSERT_LE(0, more);
+	ASSERT_EQ(0, put(fd, 0, SIZE, 1));
+	EXPECT_EQ(0, swap_used(other));
+	ASSERT_EQ(0, dm_hang_writes(0, 64));
+	pid = spawn(check_on_and_on, &fd);
+	EXPECT_EQ(0, reap(spawn(write_all, &more), 60));
+	EXPECT_LT(0, swap_used(other));
+	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
+	kill(pid, SIGKILL);
+	EXPECT_EQ(SIGKILL, reap(pid, 20));
+	ASSERT_EQ(0, dm_heal());
+	EXPECT_EQ(0, check_read(fd, 0, SIZE, 1));
+	EXPECT_EQ(0, check_read(more, 0, SIZE, 1));
+}
+
+/* one that has lost some writes, and goes on with others, is used */
+TEST_F(swap, hung_drive_lost_some)
+{
+	int fd;
+
+	MOUNT("dram=16M");
+	ADD_DM(64, -1, 0, &self->id);
+	fd = create("f");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, dm_hang_writes(0, 3));
+	EXPECT_EQ(0, reap(spawn(write_all, &fd), 120));
+	EXPECT_EQ(0, reap(spawn(check_all, &fd), 120));
+	EXPECT_LE(SIZE - 16 * MIB, swap_used(self->id));
+	ASSERT_EQ(0, dm_heal());
+	EXPECT_EQ(0, check_read(fd, 0, SIZE, 1));
+	ASSERT_EQ(0, put(fd, 0, SIZE, 2));
+	EXPECT_EQ(0, check_read(fd, 0, SIZE, 2));
+}
+
 /* what nobody waits for any more, and comes back with an error, is not lost either */
 TEST_F(swap, hung_drive_fails)
 {
