@@ -380,7 +380,8 @@ int itme_area_get(struct itme_fs *fs, struct itme_swap *swap, struct file **file
 		swap->prio = area->prio;
 		swap->flags = (area->check ? ITME_SWAP_CHECK : 0) |
 			      (READ_ONCE(area->bad) ? ITME_SWAP_BAD : 0) |
-			      (area->draining ? ITME_SWAP_DRAINING : 0);
+			      (area->draining ? ITME_SWAP_DRAINING : 0) |
+			      (READ_ONCE(area->late) ? ITME_SWAP_LATE : 0);
 		swap->bytes = (u64)area->space.units << ITME_UNIT_SHIFT;
 		swap->used = (u64)area->space.used << ITME_UNIT_SHIFT;
 		swap->read_bytes = atomic64_read(&area->read);
