@@ -10,6 +10,7 @@
 #include <linux/openat2.h>
 #include <memory>
 #include <string_view>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -73,13 +74,50 @@ Raw<std::vector<std::string>> list_dir_at(int dir_fd)
 	return found;
 }
 
+namespace
+{
+
+/// Step by step, where openat2() may not be called: systemd's RestrictSUIDSGID= answers ENOSYS.
+Raw<Fd> walk_below(int dir_fd, std::string_view path, int flags)
+{
+	struct stat top {
+	}, now{};
+
+	Fd at;
+
+	if (::fstat(dir_fd, &top))
+		return tl::unexpected(errno);
+	for (;;) {
+		const std::size_t end = path.find('/');
+		const bool last = end == std::string_view::npos;
+		const std::string name(path.substr(0, end));
+		if (name == ".." || (name.empty() && (last || !at.valid())))
+			return tl::unexpected(EXDEV);
+		Fd next(::openat(at.valid() ? at.get() : dir_fd, name.empty() ? "." : name.c_str(),
+				 last ? flags : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+		if (!next.valid() || ::fstat(next.get(), &now))
+			return tl::unexpected(errno);
+		if (now.st_dev != top.st_dev)
+			return tl::unexpected(EXDEV);
+		if (last)
+			return next;
+		at = std::move(next);
+		path.remove_prefix(end + 1);
+	}
+}
+
+} // namespace
+
 Raw<Fd> open_below(int dir_fd, const std::string &path, int flags)
 {
 	open_how how{};
 
-	how.flags = static_cast<__u64>(flags | O_CLOEXEC | O_NOFOLLOW);
+	flags |= O_CLOEXEC | O_NOFOLLOW;
+	how.flags = static_cast<__u64>(flags);
 	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
 	Fd fd(static_cast<int>(::syscall(SYS_openat2, dir_fd, path.c_str(), &how, sizeof(how))));
+	if (!fd.valid() && errno == ENOSYS)
+		return walk_below(dir_fd, path, flags);
 	if (!fd.valid())
 		return tl::unexpected(errno);
 	return fd;
