@@ -52,6 +52,13 @@ class Model:
         data = -(-self._file.tell() // ALIGNMENT) * ALIGNMENT
         return [(name, data + offset, length) for name, offset, length in found]
 
+    def scanned(self):
+        """Bytes that each token reads, all of them: 0 where that depends on the token (experts). Of the embedding it is
+        but a row."""
+        if any("_exps." in name for name, _, _ in self.tensors):
+            return 0
+        return sum(length for name, _, length in self.tensors if name != "token_embd.weight")
+
     def groups(self):
         """[(label, [(offset, length), ...]), ...]: each layer, what is before and what is after, in this order."""
         found = {}

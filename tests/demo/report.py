@@ -90,6 +90,11 @@ def table(runs, model, opt, limit):
     row("tokens/s", lambda r: f"{1 / r.seconds():.2f}")
     row("  of all in DRAM", lambda r: f"{100 * reference.seconds() / r.seconds():.0f} %")
     row("read from NVMe, MB/token", lambda r: f"{r.per_token(r.disk_bytes) / MB:.1f}")
+    # Belady's MIN over a scan that repeats: what fits stays, the rest is read each time.
+    least = {"dram": 0, "stock": 0, "itme": max(model.scanned() - opt.dram - opt.cxl, 0)}
+    if any(least.values()):
+        row("  of what MIN reads", lambda r: f"{100 * r.per_token(r.disk_bytes) / least[r.name]:.0f} %"
+            if least[r.name] else "-")
     row("fault stall, thread-s/token", lambda r: f"{r.stall():.2f}")
     row("behind all in DRAM, s/token", lambda r: f"{r.seconds() - reference.seconds():.2f}")
     for tier in TIERS:
