@@ -297,7 +297,6 @@ static int enter(struct itme_areas *areas, struct itme_area *area, s32 prio)
 	if (place < 0)
 		return -E2BIG;
 	area->prio = prio < 0 ? lowest - 1 : prio;
-	area->answered = jiffies;
 	area->id = areas->last_id + 1;
 	spin_lock(&areas->lock);
 	areas->last_id = area->id;
@@ -380,8 +379,7 @@ int itme_area_get(struct itme_fs *fs, struct itme_swap *swap, struct file **file
 		swap->prio = area->prio;
 		swap->flags = (area->check ? ITME_SWAP_CHECK : 0) |
 			      (READ_ONCE(area->bad) ? ITME_SWAP_BAD : 0) |
-			      (area->draining ? ITME_SWAP_DRAINING : 0) |
-			      (READ_ONCE(area->late) ? ITME_SWAP_LATE : 0);
+			      (area->draining ? ITME_SWAP_DRAINING : 0);
 		swap->bytes = (u64)area->space.units << ITME_UNIT_SHIFT;
 		swap->used = (u64)area->space.used << ITME_UNIT_SHIFT;
 		swap->read_bytes = atomic64_read(&area->read);
@@ -455,14 +453,12 @@ int itme_area_end_drain(struct itme_fs *fs, struct itme_area *area, int err)
  *
  * Of the highest priority that has any; of several of it, each in turn.
  *
- * Return: how many were had, side by side; -ENOSPC: all that may be written are full;
- * -ETIMEDOUT: but for one that does not answer
+ * Return: how many were had, side by side; 0 when all that may be written are full
  */
-int itme_area_take(struct itme_areas *areas, u32 want, u32 *place)
+u32 itme_area_take(struct itme_areas *areas, u32 want, u32 *place)
 {
 	struct itme_area *best = NULL;
-	u32 at = 0, unit = 0;
-	int got = -ENOSPC;
+	u32 at = 0, unit = 0, got = 0;
 
 	spin_lock(&areas->lock);
 	for (u32 i = 0; i < ITME_AREAS_MAX; i++) {
@@ -472,10 +468,6 @@ int itme_area_take(struct itme_areas *areas, u32 want, u32 *place)
 		if (!area || !itme_area_writable(area) || !itme_space_free(&area->space) ||
 		    (best && best->prio >= area->prio))
 			continue;
-		if (itme_area_shut(area)) {
-			got = -ETIMEDOUT;
-			continue;
-		}
 		best = area;
 		at = where;
 	}
@@ -541,45 +533,4 @@ bool itme_areas_stable(struct itme_areas *areas)
 		stable |= areas->area[i] && areas->area[i]->stable;
 	spin_unlock(&areas->lock);
 	return stable;
-}
-
-/* Does the device of any of them not answer? What is on its way there may come back. */
-bool itme_areas_late(struct itme_areas *areas)
-{
-	bool late = false;
-
-	spin_lock(&areas->lock);
-	for (u32 i = 0; i < ITME_AREAS_MAX; i++)
-		late |= areas->area[i] && READ_ONCE(areas->area[i]->late);
-	spin_unlock(&areas->lock);
-	return late;
-}
-
-/**
- * itme_areas_check - can anything be written?
- * @areas: all
- *
- * Return: 0: there is room, more than what has proven too little; -ENOSPC; -ETIMEDOUT: only
- * where nothing is answered
- */
-int itme_areas_check(struct itme_areas *areas)
-{
-	long too_little = READ_ONCE(areas->too_little);
-	long now = 0, later = 0;
-
-	spin_lock(&areas->lock);
-	for (u32 i = 0; i < ITME_AREAS_MAX; i++) {
-		struct itme_area *area = areas->area[i];
-
-		if (!area || !itme_area_writable(area))
-			continue;
-		if (itme_area_shut(area))
-			later += (long)itme_space_free(&area->space) * ITME_UNIT_PAGES;
-		else
-			now += (long)itme_space_free(&area->space) * ITME_UNIT_PAGES;
-	}
-	spin_unlock(&areas->lock);
-	if (now > too_little)
-		return 0;
-	return now + later > too_little ? -ETIMEDOUT : -ENOSPC;
 }

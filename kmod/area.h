@@ -13,7 +13,6 @@
 #define ITME_AREA_H
 
 #include <linux/atomic.h>
-#include <linux/jiffies.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -62,11 +61,6 @@ struct itme_extent {
  * @space: under areas->lock
  * @extents: in the order of the pages, constant
  * @nr_extents: of @extents
- * @flying: writes that the device has
- * @answered: jiffies, when it has last ended one
- * @late: it has ended none for a while, though it had some
- * @late_since: jiffies, when that was found
- * @probe: jiffies; from then on one may be begun all the same, to see what comes of it
  * @read: bytes
  * @written: bytes
  * @errors: of both
@@ -86,11 +80,6 @@ struct itme_area {
 	struct itme_space space;
 	struct itme_extent *extents;
 	u32 nr_extents;
-	atomic_t flying;
-	unsigned long answered;
-	bool late;
-	unsigned long late_since;
-	unsigned long probe;
 	atomic64_t read;
 	atomic64_t written;
 	atomic64_t errors;
@@ -123,12 +112,6 @@ static inline bool itme_area_writable(const struct itme_area *area)
 	return !READ_ONCE(area->bad) && !READ_ONCE(area->draining);
 }
 
-/* Is nothing begun there, as the device does not answer? Without a lock, likewise. */
-static inline bool itme_area_shut(const struct itme_area *area)
-{
-	return READ_ONCE(area->late) && time_before(jiffies, READ_ONCE(area->probe));
-}
-
 int itme_areas_init(void);
 void itme_areas_exit(void);
 void itme_areas_start(struct itme_areas *areas);
@@ -139,11 +122,9 @@ int itme_area_get(struct itme_fs *fs, struct itme_swap *swap, struct file **file
 struct itme_area *itme_area_drain(struct itme_fs *fs, u32 id);
 int itme_area_end_drain(struct itme_fs *fs, struct itme_area *area, int err);
 
-int itme_area_take(struct itme_areas *areas, u32 want, u32 *place);
+u32 itme_area_take(struct itme_areas *areas, u32 want, u32 *place);
 void itme_area_give(struct itme_areas *areas, u32 place);
 bool itme_areas_stable(struct itme_areas *areas);
-bool itme_areas_late(struct itme_areas *areas);
-int itme_areas_check(struct itme_areas *areas);
 void itme_areas_room(struct itme_areas *areas, long *free, long *total);
 void itme_areas_short(struct itme_areas *areas);
 
@@ -174,7 +155,6 @@ void itme_area_io_add(struct itme_area_io *io, struct itme_area *area, u32 page,
 		      struct page *mem);
 void itme_area_io_flush(struct itme_area_io *io);
 void itme_area_io_end(struct itme_area_io *io);
-bool itme_area_look(struct itme_area *area, unsigned long begun);
 int itme_area_io_init(void);
 void itme_area_io_exit(void);
 

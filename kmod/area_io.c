@@ -10,15 +10,7 @@
 
 #include "area.h"
 
-/* A drive that has ended no write for so long is left alone until it does. */
-#define LATE		(2 * HZ)
-/* Each time that it has been late for twice as long it gets one all the same, or this often. */
-#define PROBE_MAX	(60 * HZ)
-
-/*
- * Of one's own, so that there are some however short memory is: a write makes room. Drives
- * that do not answer may have them all; then who comes waits for memory, or for them.
- */
+/* Of one's own, so that there are some however short memory is: a write makes room. */
 static struct bio_set bios;
 
 /**
@@ -26,14 +18,12 @@ static struct bio_set bios;
  * @io: it belongs to
  * @area: where it goes
  * @bytes: of it
- * @begun: jiffies
  * @bio: itself; the last, as the bio_set wants it
  */
 struct area_bio {
 	struct itme_area_io *io;
 	struct itme_area *area;
 	u32 bytes;
-	unsigned long begun;
 	struct bio bio;
 };
 
@@ -45,61 +35,6 @@ int itme_area_io_init(void)
 void itme_area_io_exit(void)
 {
 	bioset_exit(&bios);
-}
-
-/**
- * itme_area_look - does the device of an area not answer?
- * @area: area
- * @begun: jiffies, when it got a write that has not ended
- *
- * It may hang or have vanished and be back in a minute, or never; or it may have lost one
- * write and go on with others. So it is late, and nothing is begun there, until it has ended
- * all that it has, or one that was begun since: that is what probes are for. That something
- * older ends, or a read, says nothing.
- *
- * Return: true if so
- */
-bool itme_area_look(struct itme_area *area, unsigned long begun)
-{
-	unsigned long now = jiffies;
-
-	if (time_before(now, begun + LATE) || !atomic_read(&area->flying))
-		return false;
-	if (READ_ONCE(area->late))
-		return true;
-	if (time_before(now, READ_ONCE(area->answered) + LATE))
-		return false;
-	WRITE_ONCE(area->late_since, now);
-	WRITE_ONCE(area->probe, now + LATE);
-	/* Who sees it late sees since when. Should all have ended just now, the probe sees it. */
-	smp_store_release(&area->late, true);
-	pr_warn_ratelimited("itme: swap area %u does not answer, nothing is written there\n",
-			    area->id);
-	return true;
-}
-
-static void begin_write(struct itme_area *area)
-{
-	unsigned long now = jiffies;
-
-	atomic_inc(&area->flying);
-	/* Pairs with itme_area_look(). What is lost each time is a chunk that cannot leave. */
-	if (smp_load_acquire(&area->late))
-		WRITE_ONCE(area->probe, now + min(now - READ_ONCE(area->late_since), PROBE_MAX));
-}
-
-static void end_write(struct itme_area *area, unsigned long begun)
-{
-	bool all = atomic_dec_and_test(&area->flying);
-
-	WRITE_ONCE(area->answered, jiffies);
-	/* As above. */
-	if (!smp_load_acquire(&area->late) ||
-	    (!all && !time_after(begun, READ_ONCE(area->late_since))))
-		return;
-	WRITE_ONCE(area->late, false);
-	if (!READ_ONCE(area->bad))
-		pr_info_ratelimited("itme: swap area %u answers again\n", area->id);
 }
 
 static void put(struct itme_area_io *io)
@@ -127,8 +62,6 @@ static void end_io(struct bio *bio)
 	} else {
 		atomic64_add(ab->bytes, io->write ? &area->written : &area->read);
 	}
-	if (io->write)
-		end_write(area, ab->begun);
 	bio_put(bio);
 	put(io);
 }
@@ -153,17 +86,12 @@ void itme_area_io_begin(struct itme_area_io *io, bool write,
 void itme_area_io_flush(struct itme_area_io *io)
 {
 	struct bio *bio = io->bio;
-	struct area_bio *ab;
 
 	if (!bio)
 		return;
 	io->bio = NULL;
-	ab = container_of(bio, struct area_bio, bio);
-	ab->bytes = bio->bi_iter.bi_size;
-	ab->begun = jiffies;
+	container_of(bio, struct area_bio, bio)->bytes = bio->bi_iter.bi_size;
 	atomic_inc(&io->pending);
-	if (io->write)
-		begin_write(io->area);
 	submit_bio(bio);
 }
 
@@ -203,7 +131,7 @@ void itme_area_io_add(struct itme_area_io *io, struct itme_area *area, u32 page,
 		return;
 	}
 	itme_area_io_flush(io);
-	/* Waits for one of ours, of which none waits for memory. */
+	/* Waits for one of ours, of which none waits for memory; so it is always had. */
 	io->bio = bio_alloc_bioset(area->bdev, BIO_MAX_VECS,
 				   io->write ? REQ_OP_WRITE | REQ_SYNC | REQ_IDLE : REQ_OP_READ,
 				   GFP_NOIO, &bios);

@@ -141,8 +141,7 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @hint_wq: WILLNEEDs and prefetches, a few at a time
  * @heat_wq: HOTs, which may wait for fills
  * @plan_wq: plans that read ahead, prefetches that have come in
- * @done_wq: completions of reads, and of writes that are late; never blocked by a fill
- *	that waits for room
+ * @done_wq: completions of reads; never blocked by a fill that waits for room
  * @done: reads of plans that are done; who reads ahead next sees to them
  * @done_work: or this does, a little later
  * @waiters: tasks that wait for chunks to come to rest
@@ -475,7 +474,6 @@ bool itme_queue_spread_main(struct itme_inode *ino, u32 idx);
 struct itme_inode *itme_queue_hold_inode(struct itme_fs *fs, const struct itme_chunk *c);
 bool itme_chunk_fits_main(struct itme_inode *ino, u32 idx);
 bool itme_chunk_set_cold(struct itme_inode *ino, u32 idx);
-void itme_chunk_set_aside(struct itme_inode *ino, u32 idx, bool aside);
 void itme_chunk_release(struct itme_inode *ino, u32 idx);
 void itme_chunk_set_pages(struct itme_inode *ino, u32 idx, long pages);
 bool itme_chunk_set_hot(struct itme_inode *ino, u32 idx, int tier);

@@ -232,17 +232,6 @@ static int make_missing(struct make *m, pgoff_t index, struct itme_want *want,
 	return err;
 }
 
-/*
- * Nobody reads ahead while somebody starves, so that he goes first; but not as long as
- * room can come from a drive alone that does not answer.
- */
-static void starve(struct itme_fs *fs, bool *starving, bool now)
-{
-	if (now != *starving)
-		atomic_add(now ? 1 : -1, &fs->starving);
-	*starving = now;
-}
-
 /**
  * itme_page_lock - have a page of a native file in the page cache, made if it is a hole
  * @ino: file
@@ -262,8 +251,6 @@ int itme_page_lock(struct itme_inode *ino, pgoff_t index, struct itme_want *want
 	int err;
 
 	for (;;) {
-		bool late;
-
 		*folio = itme_folio_lock(ino, index);
 		err = *folio ? 0 : itme_chunk_make(ino, m.idx);
 		if (*folio || err)
@@ -287,16 +274,15 @@ int itme_page_lock(struct itme_inode *ino, pgoff_t index, struct itme_want *want
 			break;
 		/*
 		 * The quota has allowed it, so there is room, unless it is in transit or held;
-		 * that is waited for as long as anything moves, or a drive does not answer. Not
-		 * with the chunk owned: what could leave may be in those of others who wait here.
+		 * that is waited for as long as anything moves. Not with the chunk owned: what
+		 * could leave may be in those of others who wait here.
 		 */
-		late = itme_areas_late(&fs->areas);
-		if (late)
-			m.since = jiffies;
 		err = -ENOSPC;
 		if (time_after(jiffies, m.since + MAKE_PATIENCE))
 			break;
-		starve(fs, &starving, !late || !itme_areas_check(&fs->areas));
+		if (!starving)
+			atomic_inc(&fs->starving);
+		starving = true;
 		err = wait_event_killable_timeout(fs->pages_wait,
 						  itme_tier_room(m.tier) >= m.room, HZ / 50);
 		if (err < 0) {
@@ -304,7 +290,8 @@ int itme_page_lock(struct itme_inode *ino, pgoff_t index, struct itme_want *want
 			break;
 		}
 	}
-	starve(fs, &starving, false);
+	if (starving)
+		atomic_dec(&fs->starving);
 	return err;
 }
 

@@ -3,13 +3,12 @@
  * DOC: all byte moves: leave, demotion, promotion
  *
  * The caller of itme_drop() and itme_move() owns the chunk (ITME_BUSY) and gives
- * it back through these; if a drive does not answer, that is later. The content of
- * imported files never changes, so a copy may be made while others read the folio;
- * what must not happen is that a folio somebody holds leaves the page cache, as it
- * would be memory that no budget counts. itme_release_folio() in file.c refuses
- * that, under the folio lock and after the folio has been unmapped. A native folio
- * may be written, so it is copied only then, and what is dirty is stored before it
- * is dropped.
+ * it back through these. The content of imported files never changes, so a copy
+ * may be made while others read the folio; what must not happen is that a folio
+ * somebody holds leaves the page cache, as it would be memory that no budget
+ * counts. itme_release_folio() in file.c refuses that, under the folio lock and
+ * after the folio has been unmapped. A native folio may be written, so it is copied
+ * only then, and what is dirty is stored before it is dropped.
  */
 #include <linux/delay.h>
 #include <linux/highmem.h>
@@ -156,13 +155,10 @@ static bool drop(struct itme_inode *ino, u32 idx, bool force, struct itme_spare 
 		gone = !err &&
 		       ((spare && itme_spare_take(spare, ino, idx)) || !invalidate(ino, idx));
 		/* No room for all of it: what has been stored leaves. */
-		if ((err == -ENOSPC || err == -ETIMEDOUT) && xa_load(&ino->stored, idx))
+		if (err == -ENOSPC && xa_load(&ino->stored, idx))
 			invalidate(ino, idx);
 	}
 	trace_itme_drop(ino, idx, c.tier, c.flags & ITME_C_UNTOUCHED, gone);
-	/* It is not ours any more. */
-	if (err == -EINPROGRESS)
-		return false;
 	if (gone)
 		itme_count(ino, ITME_DROPPED, itme_chunk_bytes(ino, idx));
 	else
@@ -178,8 +174,7 @@ static bool drop(struct itme_inode *ino, u32 idx, bool force, struct itme_spare 
  * @idx: chunk, ITME_BUSY by the caller
  * @force: even if it is mlocked
  *
- * Return: true when it is gone; if not, it may be on its way to a drive that does not answer,
- * ITME_BUSY still, and not the caller's
+ * Return: true when it is gone
  */
 bool itme_drop(struct itme_inode *ino, u32 idx, bool force)
 {
@@ -448,11 +443,9 @@ long itme_evict_to(struct itme_fs *fs, int tier, bool demand, struct itme_spare 
 {
 	/*
 	 * A victim that turns out to be held is set aside, and one that the kernel
-	 * has emptied is gone then, so this ends. If a drive does not answer, that may be
-	 * all that has been written, and something else be behind it.
+	 * has emptied is gone then, so this ends.
 	 */
-	for (int tries = 0; tries < 64;
-	     tries += READ_ONCE(fs->stopping) || !itme_areas_late(&fs->areas)) {
+	for (int tries = 0; tries < 64; tries++) {
 		struct itme_inode *ino;
 		long pages;
 		u32 idx;
@@ -463,7 +456,6 @@ long itme_evict_to(struct itme_fs *fs, int tier, bool demand, struct itme_spare 
 		pages = leave(fs, ino, idx, tier, spare);
 		if (pages > 0)
 			return pages;
-		cond_resched();
 	}
 	return 0;
 }

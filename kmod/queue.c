@@ -136,27 +136,6 @@ void itme_chunk_set_pages(struct itme_inode *ino, u32 idx, long pages)
 	spin_unlock(&fs->lock);
 }
 
-/**
- * itme_chunk_set_aside - no search for a victim comes by a chunk, as if it were held
- * @ino: file
- * @idx: chunk, ITME_BUSY by the caller
- * @aside: or one does again
- */
-void itme_chunk_set_aside(struct itme_inode *ino, u32 idx, bool aside)
-{
-	struct itme_chunk *c = itme_chunk_at(ino, idx);
-	struct itme_fs *fs = ino->fs;
-
-	spin_lock(&fs->lock);
-	/* One that is pinned is in no queue. */
-	if (!list_empty(&c->node)) {
-		itme_queue_del(ino, c);
-		c->flags |= aside ? ITME_C_HELD : 0;
-		itme_queue_add(ino, c);
-	}
-	spin_unlock(&fs->lock);
-}
-
 /* The inode is held for the caller, who lets it go with itme_inode_put(). */
 struct itme_inode *itme_queue_hold_inode(struct itme_fs *fs, const struct itme_chunk *c)
 {
@@ -440,14 +419,10 @@ void itme_chunks_retry_held(struct itme_fs *fs)
 
 			if (!left--)
 				break;
-			/*
-			 * Without one, the inode is being evicted. What is on its way to a drive
-			 * that does not answer may be many, and not be in the way of others.
-			 */
-			if (!ino || c->state != ITME_RESIDENT) {
-				list_move(&c->node, &q->held.list);
+
+			/* Without one, the inode is being evicted. */
+			if (!ino || c->state != ITME_RESIDENT)
 				continue;
-			}
 			itme_queue_del(ino, c);
 			itme_queue_add(ino, c);
 		}

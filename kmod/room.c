@@ -73,7 +73,6 @@ int itme_fill_charge(struct fill *fill, bool whole)
 	long pages = count_missing(fill) - fill->charged;
 	struct itme_spare *spare = NULL;
 	unsigned long since = jiffies;
-	unsigned long hope = jiffies;
 	bool starving = false;
 	int err = 0;
 
@@ -97,12 +96,8 @@ int itme_fill_charge(struct fill *fill, bool whole)
 			if (fill->spare.folio)
 				pages = 0;
 			since = jiffies;
-			hope = jiffies;
 			continue;
 		}
-		/* What is on its way to a drive that does not answer may come back. */
-		if (itme_areas_late(&fs->areas))
-			hope = jiffies;
 		if ((fill->tier == ITME_TIER_CXL ||
 		     (fill->demand && time_after(jiffies, since + HZ))) && fall_back(fill)) {
 			pages = count_missing(fill);
@@ -112,7 +107,7 @@ int itme_fill_charge(struct fill *fill, bool whole)
 		if (!fill->demand || READ_ONCE(fs->stopping))
 			break;
 		err = -ENOMEM;
-		if (time_after(jiffies, hope + DEMAND_PATIENCE))
+		if (time_after(jiffies, since + DEMAND_PATIENCE))
 			break;
 		err = 0;
 		/* All of it in transit or held: something will come to rest. */
@@ -146,15 +141,14 @@ static struct folio *try_orders(struct fill *fill, unsigned int max)
 
 /*
  * There is no memory: let a chunk of our own leave for it, or wait a little. False
- * when it has been long enough, and no drive may yet answer, or nobody waits for the fill.
+ * when it has been long enough, or nobody waits for the fill.
  */
 static bool wait_memory(struct fill *fill, unsigned long giveup)
 {
 	struct itme_fs *fs = fill->ino->fs;
 
 	itme_count(fill->ino, ITME_ALLOC_FAILS, 1);
-	if (!fill->demand || READ_ONCE(fs->stopping) ||
-	    (time_after(jiffies, giveup) && !itme_areas_late(&fs->areas)))
+	if (!fill->demand || READ_ONCE(fs->stopping) || time_after(jiffies, giveup))
 		return false;
 	if (!itme_evict(fs, fill->tier, true))
 		wait_event_idle_timeout(fs->pages_wait, READ_ONCE(fs->stopping), HZ / 50);

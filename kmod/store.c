@@ -11,10 +11,6 @@
  *
  * A write that fails loses nothing, either: the folios are dirty again, the area is bad,
  * and the next one is tried.
- *
- * A drive that does not answer holds up nobody who makes room. What is on its way there
- * stays on its way, and owns its chunk; when it comes back, a work item sees to it. Nothing
- * further is begun there meanwhile, but for a chunk now and then, see area_io.c.
  */
 #include <linux/completion.h>
 #include <linux/crc32.h>
@@ -30,27 +26,12 @@
 #include "swap.h"
 #include "writeout.h"
 
-/* How often somebody looks whether a drive does not answer. */
-#define LOOK	(HZ / 4)
-
 #define UNITS	(1U << (ITME_CHUNK_MAX_SHIFT - ITME_UNIT_SHIFT))
-
-/* Of a part of a store. The second of the two sees to the rest. */
-enum {
-	UNDER_WAY,
-	ENDED,
-	LEFT_ALONE,
-};
 
 /**
  * struct store - a chunk on its way to a swap area
  * @io: the part of it under way
  * @ended: that part has
- * @who: what has become of that part, and of who waits for it
- * @begun: jiffies, when it was
- * @part: pages of it
- * @left: pages beyond it
- * @work: ends the store, if nobody waits any more
  * @ino: file
  * @idx: chunk, ITME_BUSY by the caller
  * @start: its first page
@@ -65,11 +46,6 @@ enum {
 struct store {
 	struct itme_area_io io;
 	struct completion ended;
-	atomic_t who;
-	unsigned long begun;
-	u32 part;
-	u32 left;
-	struct work_struct work;
 	struct itme_inode *ino;
 	u32 idx;
 	pgoff_t start;
@@ -83,7 +59,7 @@ struct store {
 };
 
 static struct kmem_cache *store_cache;
-/* So that room can be made however short memory is, unless what is left alone has them. */
+/* So that room can be made however short memory is. */
 static mempool_t *store_pool;
 
 int itme_store_init(void)
@@ -192,9 +168,8 @@ static struct itme_stored *find_record(struct store *st, u32 unit)
 
 	for (s = st->s; s; s = s->older) {
 		u32 place = s->slot[unit].place;
-		struct itme_area *area = place ? areas->area[itme_place_area(place)] : NULL;
 
-		if (!area || (itme_area_writable(area) && !itme_area_shut(area)))
+		if (!place || itme_area_writable(areas->area[itme_place_area(place)]))
 			return s;
 	}
 	s = itme_stored_add(st->ino, st->idx);
@@ -220,7 +195,7 @@ static int check_record(struct store *st, struct itme_stored *s, u32 place)
 
 /*
  * Each unit has a place then, as many as can be had side by side; with -ENOSPC, some have
- * none. -ETIMEDOUT: where there is room, nothing is answered.
+ * none.
  */
 static int find_places(struct store *st)
 {
@@ -236,21 +211,21 @@ static int find_places(struct store *st)
 			return -ENOMEM;
 	}
 	for (u32 unit = 0; unit < nr; unit++) {
-		u32 want = 0, place;
-		int got, err = 0;
+		u32 want = 0, got, place;
+		int err = 0;
 
 		while (unit + want < nr && needs_place(st, unit + want))
 			want++;
 		if (!want)
 			continue;
 		got = itme_area_take(&fs->areas, want, &place);
-		if (got < 0)
-			return got;
+		if (!got)
+			return -ENOSPC;
 		spin_lock(&fs->lock);
-		for (int i = 0; i < got; i++)
+		for (u32 i = 0; i < got; i++)
 			st->in[unit + i]->slot[unit + i].place = place + i;
 		spin_unlock(&fs->lock);
-		for (int i = 0; !err && i < got; i++)
+		for (u32 i = 0; !err && i < got; i++)
 			err = check_record(st, st->in[unit + i], place);
 		if (err)
 			return err;
@@ -259,15 +234,9 @@ static int find_places(struct store *st)
 	return 0;
 }
 
-/* Any context. Who has left it alone has counted himself and the inode for the work. */
 static void part_done(struct itme_area_io *io)
 {
-	struct store *st = container_of(io, struct store, io);
-
-	if (atomic_xchg(&st->who, ENDED) == LEFT_ALONE)
-		queue_work(st->ino->fs->done_wq, &st->work);
-	else
-		complete(&st->ended);
+	complete(&container_of(io, struct store, io)->ended);
 }
 
 static u32 checksum(struct page *page)
@@ -292,123 +261,50 @@ static void add_page(struct store *st, u32 page, struct page *mem)
 			 itme_place_unit(place) * ITME_UNIT_PAGES + page % ITME_UNIT_PAGES, mem);
 }
 
-static void count_part(struct store *st)
-{
-	if (!st->io.err)
-		itme_count(st->ino, ITME_SWAP_OUT, (u64)st->part << PAGE_SHIFT);
-	else
-		itme_count(st->ino, ITME_SWAP_ERRORS, 1);
-}
-
-/* True: the store is none of ours any more, nor is the chunk. Not at unmount, which waits. */
-static bool leave_alone(struct store *st)
-{
-	struct itme_inode *ino = st->ino;
-	struct itme_fs *fs = ino->fs;
-
-	if (!itme_fs_get(fs))
-		return false;
-	ihold(&ino->vfs);
-	/* As long as it is ours. Many of them would hide what could leave. */
-	itme_chunk_set_aside(ino, st->idx, true);
-	if (atomic_cmpxchg(&st->who, UNDER_WAY, LEFT_ALONE) == UNDER_WAY)
-		return true;
-	itme_chunk_set_aside(ino, st->idx, false);
-	/* The caller has one, too, so it is not the last. */
-	itme_inode_put(ino);
-	itme_fs_put(fs);
-	return false;
-}
-
-/* Does an area that it is written to not answer? Else, may nothing be begun at one? */
-static bool is_late(const struct store *st, bool under_way)
-{
-	const struct itme_areas *areas = &st->ino->fs->areas;
-
-	for (u32 unit = 0; unit < UNITS; unit++) {
-		u32 place = st->pages[unit] ? st->in[unit]->slot[unit].place : 0;
-		struct itme_area *area = place ? areas->area[itme_place_area(place)] : NULL;
-
-		if (area && (under_way ? itme_area_look(area, st->begun) : itme_area_shut(area)))
-			return true;
-	}
-	return false;
-}
-
-/* Waits for the part that is under way; -EINPROGRESS: it has been left alone. */
-static int end_part(struct store *st)
+/* Waits for the part that is under way. */
+static int end_part(struct store *st, u32 pages)
 {
 	itme_area_io_end(&st->io);
-	while (!wait_for_completion_io_timeout(&st->ended, LOOK))
-		if (is_late(st, true) && leave_alone(st))
-			return -EINPROGRESS;
-	count_part(st);
+	wait_for_completion_io(&st->ended);
+	if (!st->io.err)
+		itme_count(st->ino, ITME_SWAP_OUT, (u64)pages << PAGE_SHIFT);
+	else
+		itme_count(st->ino, ITME_SWAP_ERRORS, 1);
 	return st->io.err;
-}
-
-static bool is_zero(const struct store *st, u32 page)
-{
-	return st->zero[page / ITME_UNIT_PAGES] & 1U << page % ITME_UNIT_PAGES;
-}
-
-/* Pages to be written. Of a unit some may have been left out, so they are gone over. */
-static u32 count_pages(const struct store *st)
-{
-	u32 pages = 0;
-
-	for (u32 i = 0; i < st->nr; i++) {
-		struct folio *folio = st->folio[i];
-
-		for (long n = 0; n < folio_nr_pages(folio); n++)
-			pages += !is_zero(st, folio->index - st->start + n);
-	}
-	return pages;
-}
-
-/* Who has waited for his turn may find that the drive does not answer any more. */
-static int begin_part(struct store *st)
-{
-	if (is_late(st, false))
-		return -ETIMEDOUT;
-	init_completion(&st->ended);
-	atomic_set(&st->who, UNDER_WAY);
-	st->begun = jiffies;
-	st->part = 0;
-	itme_area_io_begin(&st->io, true, part_done);
-	return 0;
 }
 
 static int write_all(struct store *st)
 {
 	struct itme_fs *fs = st->ino->fs;
-	bool under_way = false;
 	bool alone = false;
-	u32 limit = 0;
+	u32 pages = 0, limit = 0;
 	int err = 0;
 
-	st->left = count_pages(st);
 	for (u32 i = 0; !err && i < st->nr; i++) {
 		struct folio *folio = st->folio[i];
 		u32 first = folio->index - st->start;
 
 		for (long n = 0; !err && n < folio_nr_pages(folio); n++) {
-			if (is_zero(st, first + n))
+			u32 unit = (first + n) / ITME_UNIT_PAGES;
+
+			if (st->zero[unit] & 1U << (first + n) % ITME_UNIT_PAGES)
 				continue;
-			if (!under_way) {
+			if (!pages) {
 				alone = itme_writeout_begin(fs, &limit);
-				err = begin_part(st);
+				init_completion(&st->ended);
+				itme_area_io_begin(&st->io, true, part_done);
 			}
-			under_way = !err;
-			if (under_way) {
-				add_page(st, first + n, folio_page(folio, n));
-				st->left--;
-				if (++st->part != limit && st->left)
-					continue;
-				err = end_part(st);
-				under_way = false;
+			add_page(st, first + n, folio_page(folio, n));
+			if (++pages == limit) {
+				err = end_part(st, pages);
+				itme_writeout_end(fs, alone);
+				pages = 0;
 			}
-			itme_writeout_end(fs, alone);
 		}
+	}
+	if (pages) {
+		err = end_part(st, pages);
+		itme_writeout_end(fs, alone);
 	}
 	return err;
 }
@@ -505,46 +401,12 @@ static void count_zero(struct store *st)
 		itme_count(st->ino, ITME_SWAP_ZERO, pages << PAGE_SHIFT);
 }
 
-static int settle_all(struct store *st, bool written)
-{
-	int err = 0;
-
-	for (u32 i = 0; i < st->nr; i++)
-		if (!settle(st, st->folio[i], written))
-			err = -EBUSY;
-	if (written && !err)
-		count_zero(st);
-	itme_stored_trim(st->ino, st->idx);
-	return err;
-}
-
-/* What had been left alone has come back. The last reference on the inode may be ours. */
-static void come_back(struct work_struct *work)
-{
-	struct store *st = container_of(work, struct store, work);
-	struct itme_inode *ino = st->ino;
-	struct itme_fs *fs = ino->fs;
-	u32 idx = st->idx;
-
-	count_part(st);
-	settle_all(st, !st->left && !st->io.err);
-	mempool_free(st, store_pool);
-	itme_chunk_set_pages(ino, idx, itme_present(ino, idx));
-	itme_chunk_set_aside(ino, idx, false);
-	itme_chunk_end_leave(ino, idx, itme_chunk_peek(ino, idx).tier, false);
-	itme_inode_put(ino);
-	itme_fs_put(fs);
-}
-
-/*
- * -EAGAIN, -ETIMEDOUT: an area has failed, or does not answer, so another one may do; or
- * see check_record().
- */
+/* -EAGAIN: an area has failed, so another one may do; or see check_record(). */
 static int store(struct store *st)
 {
 	bool written = false;
 	bool all = true;
-	int err, held;
+	int err;
 
 	st->nr = 0;
 	st->s = xa_load(&st->ino->stored, st->idx);
@@ -565,14 +427,17 @@ static int store(struct store *st)
 	}
 	if (!err) {
 		err = write_all(st);
-		if (err == -EINPROGRESS)
-			return err;
 		written = !err;
-		if (err && err != -ETIMEDOUT)
+		if (err)
 			err = -EAGAIN;
 	}
-	held = settle_all(st, written);
-	return err ?: held ?: all ? 0 : -ENOSPC;
+	for (u32 i = 0; i < st->nr; i++)
+		if (!settle(st, st->folio[i], written) && !err)
+			err = -EBUSY;
+	if (!err)
+		count_zero(st);
+	itme_stored_trim(st->ino, st->idx);
+	return err ?: all ? 0 : -ENOSPC;
 }
 
 /**
@@ -582,9 +447,7 @@ static int store(struct store *st)
  *
  * Return: 0: what is in memory is clean now; -ENOSPC: no area has room for all of it, what
  * there is room for is clean; -EBUSY: somebody holds a page, or has written it meanwhile;
- * -EIO: no area is left that can be written; -ENOMEM; -ETIMEDOUT: drives do not answer;
- * -EINPROGRESS: nor does the one that it has been given to, so the chunk is the caller's no
- * more: it is given back when that has answered
+ * -EIO: no area is left that can be written; -ENOMEM
  */
 int itme_store(struct itme_inode *ino, u32 idx)
 {
@@ -597,21 +460,17 @@ int itme_store(struct itme_inode *ino, u32 idx)
 	 * Before all of it is unmapped and looked at: with no record all is dirty, and has
 	 * no place. With one it may be written where it was, however full the areas are.
 	 */
-	err = xa_load(&ino->stored, idx) ? 0 : itme_areas_check(areas);
-	if (err)
-		return itme_present(ino, idx) ? err : 0;
+	if (!xa_load(&ino->stored, idx) && !itme_can_store(ino->fs))
+		return itme_present(ino, idx) ? -ENOSPC : 0;
 	st = mempool_alloc(store_pool, GFP_NOIO);
 	st->ino = ino;
 	st->idx = idx;
 	st->start = itme_chunk_start(ino, idx);
-	INIT_WORK(&st->work, come_back);
 	/* Each time one area fewer is written, or one more wants its pages locked. */
 	do {
 		st->stable = itme_areas_stable(areas);
 		err = store(st);
-	} while ((err == -EAGAIN || err == -ETIMEDOUT) && !itme_areas_check(areas));
-	if (err == -EINPROGRESS)
-		return err;
+	} while (err == -EAGAIN && itme_can_store(ino->fs));
 	if (err == -ENOSPC)
 		itme_areas_short(areas);
 	if (!err && !st->nr) {

@@ -463,6 +463,15 @@ void itme_stored_read(struct itme_inode *ino, struct itme_read *read)
 	itme_area_io_end(&in->io);
 }
 
+/* Pages that fit on the areas that take any. */
+long itme_swap_room(struct itme_fs *fs)
+{
+	long room, total;
+
+	itme_areas_room(&fs->areas, &room, &total);
+	return room;
+}
+
 /* Pages that all areas can hold, those that they have included. */
 long itme_swap_capacity(struct itme_fs *fs)
 {
@@ -470,4 +479,10 @@ long itme_swap_capacity(struct itme_fs *fs)
 
 	itme_areas_room(&fs->areas, &room, &total);
 	return total;
+}
+
+/* Is there room to write to, more than what has proven too little? */
+bool itme_can_store(struct itme_fs *fs)
+{
+	return itme_swap_room(fs) > READ_ONCE(fs->areas.too_little);
 }

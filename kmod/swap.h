@@ -32,7 +32,9 @@ void itme_stored_zero(struct itme_inode *ino, pgoff_t first, pgoff_t end);
 struct itme_stored *itme_stored_add(struct itme_inode *ino, u32 idx);
 int itme_stored_add_crc(struct itme_inode *ino, struct itme_stored *s);
 void itme_stored_trim(struct itme_inode *ino, u32 idx);
+long itme_swap_room(struct itme_fs *fs);
 long itme_swap_capacity(struct itme_fs *fs);
+bool itme_can_store(struct itme_fs *fs);
 
 /* store.c */
 int itme_store_init(void);

@@ -57,7 +57,7 @@ static void write_out(struct work_struct *work)
 	int tier = last_tier();
 
 	while (!READ_ONCE(fs->stopping) && itme_tier_room(tier) < 2 * low_room(tier) &&
-	       !itme_areas_check(&fs->areas)) {
+	       itme_can_store(fs)) {
 		u64 before = atomic64_read(written);
 
 		if (!itme_evict(fs, tier, false))

@@ -53,9 +53,6 @@ static void add_target(struct table *t, const char *type, uint64_t start,
 	if (!strcmp(type, "flakey"))
 		sprintf(args, "%s %llu 0 3600 1 error_writes", loop_dev,
 			(unsigned long long)start);
-	else if (!strcmp(type, "delay"))
-		sprintf(args, "%s %llu 0 %s %llu 600000", loop_dev,
-			(unsigned long long)start, loop_dev, (unsigned long long)start);
 	else if (!strcmp(type, "linear"))
 		sprintf(args, "%s %llu", loop_dev, (unsigned long long)start);
 	/* the next one's place, as seen from this one */
@@ -312,18 +309,6 @@ int dm_fail_writes(void)
 
 	run_cmd("modprobe dm-flakey");
 	add_target(&t, "flakey", 0, sectors);
-	return swap_table(&t);
-}
-
-int dm_hang_writes(unsigned int from, unsigned int mib)
-{
-	uint64_t start = from * MIB / SECTOR, end = start + mib * MIB / SECTOR;
-	struct table t = {};
-
-	run_cmd("modprobe dm-delay");
-	add_target(&t, "linear", 0, start);
-	add_target(&t, "delay", start, end);
-	add_target(&t, "linear", end, sectors);
 	return swap_table(&t);
 }
 

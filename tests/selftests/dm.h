@@ -22,8 +22,6 @@ int dm_lower(const char *name, uint64_t size, uint64_t seed);
 int dm_fail(int lower_fd, uint64_t off, uint64_t len);
 int dm_fail_all(void);
 int dm_fail_writes(void);	/* reads go on */
-/* writes to this part of it hang until dm_heal(), reads go on */
-int dm_hang_writes(unsigned int from, unsigned int mib);
 int dm_heal(void);
 /* all I/O hangs until dm_resume() */
 int dm_suspend(void);

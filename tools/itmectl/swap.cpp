@@ -29,8 +29,6 @@ Json flag_words(std::uint32_t flags)
 		words.push_back("bad");
 	if (flags & ITME_SWAP_DRAINING)
 		words.push_back("draining");
-	if (flags & ITME_SWAP_LATE)
-		words.push_back("late");
 	return words;
 }
 

@@ -430,8 +430,6 @@ struct itme_wait {
 #define ITME_SWAP_BAD		(1U << 1)	/* a write has failed: nothing more  */
 						/* is written there                  */
 #define ITME_SWAP_DRAINING	(1U << 2)	/* ITME_IOC_SWAP_REMOVE is under way */
-#define ITME_SWAP_LATE		(1U << 3)	/* its device does not answer: until */
-						/* it does nothing is written there  */
 
 /** ITME_SWAP_PRIO_MAX - highest priority of a swap area, as for swapon(2) */
 #define ITME_SWAP_PRIO_MAX	32767
