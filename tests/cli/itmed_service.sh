@@ -138,14 +138,17 @@ check "hung, it is replaced by the watchdog" wait_until 120 restarted
 
 cp "$lower/cli.b.gguf" "$lower/cli.next" && echo >>"$lower/cli.next" && mv "$lower/cli.next" "$lower/cli.b.gguf"
 check "in its sandbox it can replace a file" wait_until 60 said 'cli.b.gguf: has been replaced'
+check "and plans what is there now" wait_until 120 planned cli.b.gguf
 
-check "the mount is stopped" inside systemctl stop mnt-itme.mount
+# A look of the daemon keeps it busy for a moment.
+check "the mount is stopped" wait_until 20 inside systemctl stop mnt-itme.mount
 is "with its areas" "$(state_of itme-swap.service)" inactive
 is "but not the daemon" "$(state_of itmed.service)" active
 check "which waits for the next one" wait_until 60 said 'the itmefs is gone'
 check "mounted again" inside systemctl start mnt-itme.mount
 check "a model is planned at once" wait_until 120 planned cli.a.gguf
-check "stopped" inside systemctl stop itmed.service mnt-itme.mount
+check "stopped" inside systemctl stop itmed.service
+check "unmounted" inside systemctl stop mnt-itme.mount
 is "no mount is left" "$(inside grep -c itmefs /proc/self/mounts)" 0
 kill -9 "$systemd"
 wait "$starter" 2>/dev/null

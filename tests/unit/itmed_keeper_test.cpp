@@ -9,7 +9,6 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
 
 namespace itmed
 {
@@ -48,6 +47,10 @@ protected:
 		};
 		out.open_file = [](const std::string &, const std::string &) {
 			return itme::Result<itme::Fd>(itme::Fd());
+		};
+		out.chunk_for = [this](const std::vector<ParserFile> &files, const ParserLimits &) {
+			asked_.push_back(files.size());
+			return best_chunk_;
 		};
 		out.boot = "boot";
 		return out;
@@ -124,6 +127,8 @@ protected:
 	FakeModule module_;
 	FakeFamily family_;
 	std::string cgroup_;
+	std::uint32_t best_chunk_ = 0;
+	std::vector<std::size_t> asked_; ///< files, each time
 };
 
 const Model &only(const Keeper &keeper)
@@ -472,66 +477,53 @@ TEST_F(ItmedKeeper, AFileIsReplaced)
 TEST_F(ItmedKeeper, SmallExpertsWantSmallChunks)
 {
 	const itme::test::TempTree tree;
-	const std::string path = tree.write("m.gguf", std::string(1000, 'a'));
-	const auto chunk_now = [&] { return module_.files.at("m.gguf").object.chunk_size; };
-	ParsedModel small{"mixtral", 128 << 10, {}};
+	const auto chunk_of = [&](const char *name) {
+		return module_.files.at(name).object.chunk_size;
+	};
 	Config config;
 
-	small.plan.cyclic = true;
-	small.plan.stages = {{{"m.gguf", 0, 1000}}};
-	config.models = {{path, "", 0}};
-	Keeper first = keeper(config);
-	ASSERT_TRUE(first.connect());
-	EXPECT_EQ(chunk_now(), FakeModule::chunk);
-	ASSERT_EQ(first.next_job()->chunk, FakeModule::chunk);
-	module_.files["m.gguf"].object.opens = 0; // it was open for the child
-	first.parsed("m.gguf", small);
-	EXPECT_EQ(chunk_now(), 128U << 10);
-	EXPECT_TRUE(family_.plans.empty()); // whose ranges are of the old chunks
-	ASSERT_TRUE(first.next_job());
-	EXPECT_EQ(first.next_job()->chunk, 128U << 10);
-	first.parsed("m.gguf", small);
-	EXPECT_EQ(only(first).phase, Phase::planned);
+	for (const char *name : {"a", "b-00001-of-00002.gguf", "b-00002-of-00002.gguf", "c"})
+		config.models.push_back({tree.write(name, std::string(1000, 'a')), "", 0});
+	config.models[3].chunk = 1 * mib;
+	best_chunk_ = 128 << 10;
+	Keeper keeper = this->keeper(config);
+	ASSERT_TRUE(keeper.connect());
+	EXPECT_EQ(chunk_of("a"), 128U << 10);
+	EXPECT_EQ(chunk_of("b-00002-of-00002.gguf"), 128U << 10);
+	EXPECT_EQ(chunk_of("c"), 1 * mib); // the config says so
+	// Each model was asked once, with all of its parts.
+	EXPECT_EQ(asked_, (std::vector<std::size_t>{1, 2}));
 
-	// It is known for the next time.
-	const auto state = parse_state(*first.changed_state());
-	ASSERT_TRUE(state);
+	// Again when it is another file.
 	module_.files.clear();
-	Keeper next = keeper(config, *state);
-	ASSERT_TRUE(next.connect());
-	EXPECT_EQ(chunk_now(), 128U << 10);
+	best_chunk_ = 0;
+	ASSERT_TRUE(keeper.tick(0));
+	EXPECT_EQ(chunk_of("a"), 128U << 10);
+	EXPECT_EQ(asked_.size(), 2U);
+	module_.files.clear();
+	tree.write("a", std::string(2000, 'a'));
+	ASSERT_TRUE(keeper.tick(0));
+	EXPECT_EQ(asked_.size(), 3U);
+	EXPECT_EQ(chunk_of("a"), FakeModule::chunk); // it does not tell
 }
 
-TEST_F(ItmedKeeper, ChunksOfOthersStay)
+TEST_F(ItmedKeeper, APlanIsOfTheChunksThatItWasMadeFor)
 {
-	const itme::test::TempTree tree;
-	const std::string path = tree.write("m.gguf", std::string(1000, 'a'));
-	ParsedModel small{"mixtral", 128 << 10, {}};
-	Config config;
+	Keeper first = planned();
+	const auto state = parse_state(*first.changed_state());
 
-	small.plan.cyclic = true;
-	small.plan.stages = {{{"m.gguf", 0, 1000}}};
-	const auto chunk_after = [&](std::uint64_t configured, std::uint32_t now,
-				     std::uint32_t opens) {
-		module_.files.clear();
-		family_.plans.clear();
-
-		struct stat st {
-		};
-
-		EXPECT_EQ(::stat(path.c_str(), &st), 0);
-		module_.add("m.gguf", 1000, path, st.st_ino, st.st_dev, now);
-		module_.files["m.gguf"].object.opens = opens;
-		config.models = {{path, "", configured}};
-		Keeper keeper = this->keeper(config);
-		EXPECT_TRUE(keeper.connect());
-		keeper.parsed("m.gguf", small);
-		EXPECT_EQ(only(keeper).phase, Phase::planned);
-		return module_.files["m.gguf"].object.chunk_size;
-	};
-	EXPECT_EQ(chunk_after(1 * mib, 1 * mib, 0), 1 * mib);		    // the config says so
-	EXPECT_EQ(chunk_after(0, 1 * mib, 0), 1 * mib);			    // who imported it
-	EXPECT_EQ(chunk_after(0, FakeModule::chunk, 1), FakeModule::chunk); // in use
+	ASSERT_TRUE(state);
+	family_.plans.clear();
+	Keeper same = keeper({}, *state);
+	ASSERT_TRUE(same.connect());
+	EXPECT_EQ(only(same).phase, Phase::planned);
+	// Imported in others: its header is read again.
+	family_.plans.clear();
+	module_.files["x.gguf"].object.chunk_size = 128 << 10;
+	Keeper other = keeper({}, *state);
+	ASSERT_TRUE(other.connect());
+	EXPECT_EQ(only(other).phase, Phase::reading);
+	EXPECT_EQ(other.next_job()->chunk, 128U << 10);
 }
 
 TEST_F(ItmedKeeper, StagesAreOfNoInterestOnceAllIsKnown)

@@ -183,6 +183,9 @@ TEST_F(ModelPlanned, ChunksForTheSizeOfExperts)
 	model.tensors.clear();
 	add_experts(0, ExpertPart::gate, 0, 65536, 4);
 	EXPECT_EQ(chunk_for(model), chunk_min);
+	model.tensors.clear();
+	add_experts(0, ExpertPart::gate, 0, 32768, 4);
+	EXPECT_EQ(chunk_for(model), chunk_min);
 }
 
 TEST_F(ModelPlanned, TriggersOfExpertsWithTensorsOfTheirOwn)

@@ -52,12 +52,13 @@ int import(Context &ctx, const Arguments &args)
 	if (!mount)
 		return ctx.fail(mount.error());
 
+	std::optional<itme::Model> model;
 	std::vector<itme::Object> imported;
 	int status = exit_ok;
 	for (const auto &path : args.paths) {
 		request.path = path;
 		if (args.chunk.empty())
-			request.chunk_size = chunk_of(path);
+			request.chunk_size = chunk_of(path, model);
 		auto object = mount->import(request);
 		if (object)
 			imported.push_back(std::move(*object));

@@ -3,6 +3,8 @@
 #include "models.hpp"
 
 #include <algorithm>
+#include <sys/stat.h>
+#include <utility>
 
 namespace itmectl
 {
@@ -13,11 +15,20 @@ constexpr std::size_t plan_name_max = 63;
 
 } // namespace
 
-std::uint64_t chunk_of(const std::string &path)
+std::uint64_t chunk_of(const std::string &path, std::optional<itme::Model> &last)
 {
-	const auto model = itme::read_model(path);
+	struct stat st {
+	};
 
-	return model ? itme::chunk_for(*model) : 0;
+	if (::stat(path.c_str(), &st) || !S_ISREG(st.st_mode))
+		return 0;
+	if (!last || std::none_of(last->files.begin(), last->files.end(), [&](const auto &file) {
+		    return file.ino == st.st_ino && file.dev == st.st_dev;
+	    })) {
+		auto model = itme::read_model(path);
+		last = model ? std::optional(std::move(*model)) : std::nullopt;
+	}
+	return last ? itme::chunk_for(*last) : 0;
 }
 
 itme::Result<std::uint64_t> name_imported(itme::Mount &mount, itme::Model &model)

@@ -7,6 +7,7 @@
 #include "model/model.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace itmectl
@@ -20,7 +21,8 @@ itme::Result<std::uint64_t> name_imported(itme::Mount &mount, itme::Model &model
 std::string plan_name(const itme::Model &model);
 
 /// To import the file with: what suits the model in it; 0, the module's default, if there is none.
-std::uint64_t chunk_of(const std::string &path);
+/// last: the model that was read last, of which the file may be a part.
+std::uint64_t chunk_of(const std::string &path, std::optional<itme::Model> &last);
 
 /// Says so, if the plan lacks experts.
 void warn_left_out(const Context &ctx, const itme::ModelPlan &plan);

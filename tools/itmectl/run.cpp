@@ -27,13 +27,15 @@ struct Arguments {
 /// Imported already counts as done; so does somebody else's import of it at the same moment.
 itme::Result<void> ensure_imported(itme::Mount &mount, const std::string &path)
 {
+	std::optional<itme::Model> model;
+
 	for (int attempt = 0; attempt < 2; attempt++) {
 		const auto found = mount.find_import(path);
 		if (!found)
 			return tl::unexpected(found.error());
 		if (*found)
 			return {};
-		const auto object = mount.import({path, "", chunk_of(path)});
+		const auto object = mount.import({path, "", chunk_of(path, model)});
 		if (object)
 			return {};
 		if (object.error().code != EEXIST || attempt)

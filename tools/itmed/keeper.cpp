@@ -4,7 +4,6 @@
 #include "keeper.hpp"
 
 #include "group.hpp"
-#include "model/model.hpp"
 #include "printable.hpp"
 #include "size.hpp"
 
@@ -12,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
@@ -190,49 +190,48 @@ void Keeper::import_one(const ModelConfig &config)
 			return;
 		}
 		there = itme::fail(ENOENT, "replaced");
-		spdlog::info("{}: has been replaced; imported anew", printable(config.path));
 		if (const auto gone = mount->remove(name); !gone) {
 			say_once(config.path, gone.error().message);
 			return;
 		}
+		spdlog::info("{}: has been replaced; imported anew", printable(config.path));
 	}
-	const FileIdentity identity{static_cast<std::uint64_t>(file->st_size),
-				    outside_.mtime_of(config.path, file->st_ino, file->st_dev),
-				    file->st_ino, file->st_dev};
-	const auto object = mount->import(
-		{config.path, name, config.chunk ? config.chunk : state_.chunk_of(identity)});
+	const auto object =
+		mount->import({config.path, name, config.chunk ? config.chunk : chunk_for(config)});
 	say_once(config.path, object ? "" : object.error().message);
 	if (object)
 		spdlog::info("{}: imported as {}", printable(config.path), printable(name));
 }
 
-bool Keeper::import_in_chunks(const Model &model, std::uint32_t chunk)
+/// That which its header asks for, with those of its other parts; 0: it is not known.
+std::uint32_t Keeper::chunk_for(const ModelConfig &config)
 {
-	auto mount = outside_.open_mount(config_.mount);
-	bool fits = true;
+	const std::string model = part_of(name_of(config)).model;
+	std::vector<ParserFile> files;
+	std::vector<FileIdentity> identities;
 
-	for (const auto &[number, part] : model.have) {
-		const auto &info = part.info;
-		const bool ours = std::any_of(
-			config_.models.begin(), config_.models.end(), [&](const auto &config) {
-				return !config.chunk && name_of(config) == info.name;
-			});
-		fits = fits && info.chunk_size == chunk;
-		// Another size than the module's own was somebody's choice.
-		if (!ours || info.opens ||
-		    (info.chunk_size != chunk && info.chunk_size != itme::chunk_max))
-			return false;
+	for (const auto &other : config_.models) {
+		if (part_of(name_of(other)).model != model)
+			continue;
+		itme::Fd fd(
+			::open(other.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+
+		struct stat st {
+		};
+
+		if (!fd.valid() || ::fstat(fd.get(), &st) || !S_ISREG(st.st_mode))
+			return 0;
+		identities.push_back({static_cast<std::uint64_t>(st.st_size),
+				      st.st_mtim.tv_sec * 1'000'000'000 + st.st_mtim.tv_nsec,
+				      st.st_ino, st.st_dev});
+		files.push_back({name_of(other), std::move(fd)});
 	}
-	if (fits || !mount)
-		return false;
-	record_of(model).chunk = chunk;
-	for (const auto &[number, part] : model.have)
-		if (const auto gone = mount->remove(part.info.name); !gone)
-			say_once(part.path, gone.error().message);
-	import_models();
-	spdlog::info("{}: imported anew, in chunks of {}, as its experts are small",
-		     printable(model.name), itme::format_size(chunk));
-	return true;
+	auto &[known, chunk] = chunks_[model];
+	if (known != identities) {
+		known = identities;
+		chunk = outside_.chunk_for(files, config_.parser);
+	}
+	return chunk;
 }
 
 std::optional<ModelPart> Keeper::look_at(const itme::ObjectInfo &info)
@@ -411,7 +410,9 @@ std::optional<ParseJob> Keeper::next_job()
 			continue;
 		ParseJob job;
 		job.model = name;
-		job.chunk = model.have.begin()->second.info.chunk_size;
+		// Parts of another size cover whole ones of these, or are covered.
+		for (const auto &[number, part] : model.have)
+			job.chunk = std::max(job.chunk, part.info.chunk_size);
 		for (const auto &[number, part] : model.have) {
 			auto fd = outside_.open_file(config_.mount, part.info.name);
 			if (!fd) {

@@ -37,6 +37,11 @@ struct Outside {
 	/// The file's own descriptor, for the parser.
 	std::function<itme::Result<itme::Fd>(const std::string &mount, const std::string &name)>
 		open_file;
+	/// What the header of a model asks for, bytes; 0 if it does not tell. Waited for, but not
+	/// long: an import is done before anybody is told that we are ready.
+	std::function<std::uint32_t(const std::vector<ParserFile> &files,
+				    const ParserLimits &limits)>
+		chunk_for;
 	std::string boot;
 };
 
@@ -153,8 +158,7 @@ private:
 	void apply_tiers();
 	void import_models();
 	void import_one(const ModelConfig &config);
-	/// What we have imported without knowing better; false: it stays as it is.
-	bool import_in_chunks(const Model &model, std::uint32_t chunk);
+	std::uint32_t chunk_for(const ModelConfig &config);
 	itme::Result<Sample> sample(const Model &model, std::uint64_t now);
 	const std::set<std::uint32_t> &members(const itme::PlanInfo &plan);
 	Record &record_of(const Model &model);
@@ -170,6 +174,8 @@ private:
 	/// Files that the plans of others name, which do not change under one number and size.
 	std::map<std::pair<std::uint32_t, std::uint64_t>, std::set<std::uint32_t>> members_;
 	std::map<std::string, std::string> said_;
+	/// Of models, the chunk that the files ask for which it had then.
+	std::map<std::string, std::pair<std::vector<FileIdentity>, std::uint32_t>> chunks_;
 };
 
 /// The files of a model, as a plan may speak of them.

@@ -276,6 +276,10 @@ bool Keeper::from_record(Model &model)
 	const auto files = kept_files(model);
 	if (record->files != files)
 		return false;
+	// Its ranges are of whole chunks, as they were then.
+	if (record->origin == Origin::header &&
+	    record->chunk != model.have.begin()->second.info.chunk_size)
+		return false;
 	auto spec = number_plan(*record->plan, files_of(model));
 	if (!spec)
 		return false;
@@ -321,18 +325,11 @@ void Keeper::advance(Model &model)
 
 void Keeper::parsed(const std::string &name, itme::Result<ParsedModel> result)
 {
-	// The child has had the files open until now: that is not to be taken for their use.
-	if (!family_ || !refresh())
-		return;
 	const auto at = models_.find(name);
-	if (at == models_.end() || at->second.phase != Phase::reading)
+
+	if (!family_ || at == models_.end() || at->second.phase != Phase::reading)
 		return;
 	Model &model = at->second;
-	if (result && import_in_chunks(model, result->chunk)) {
-		// The header is read once more: what is planned are whole chunks.
-		(void)refresh();
-		return;
-	}
 	if (result) {
 		auto spec = number_plan(result->plan, files_of(model));
 		if (spec) {
@@ -343,6 +340,7 @@ void Keeper::parsed(const std::string &name, itme::Result<ParsedModel> result)
 				return;
 			Record &record = record_of(model);
 			record.origin = Origin::header;
+			record.chunk = model.have.begin()->second.info.chunk_size;
 			record.plan = std::move(result->plan);
 			record.plan->name = model.architecture.substr(0, plan_name_max);
 			spdlog::info("{}: plan {} from its header: {} stages, {} triggers",

@@ -2,9 +2,12 @@
 #include "service.hpp"
 
 #include "holder.hpp"
+#include "model/model.hpp"
 #include "printable.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
@@ -12,6 +15,7 @@
 #include <linux/filter.h>
 #include <linux/itme_netlink.h>
 #include <malloc.h>
+#include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -79,6 +83,27 @@ itme::Result<itme::Fd> open_file(const std::string &dir, const std::string &name
 	return file;
 }
 
+/// Nothing else is done meanwhile, so not for long.
+std::uint32_t chunk_for(const std::vector<ParserFile> &files, const ParserLimits &limits)
+{
+	using clock = std::chrono::steady_clock;
+	constexpr std::chrono::seconds most{10};
+	auto parser = Parser::start(program, files, itme::chunk_max, limits);
+
+	if (!parser)
+		return 0;
+	const auto end = clock::now() + std::min(limits.timeout, most);
+	for (;;) {
+		const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - clock::now());
+		pollfd poll{parser->fd(), POLLIN, 0};
+		if (left.count() <= 0 ||
+		    (::poll(&poll, 1, static_cast<int>(left.count())) > 0 && parser->read()))
+			break;
+	}
+	const auto model = parser->finish();
+	return model ? model->chunk : 0;
+}
+
 Outside real_outside()
 {
 	return {itme::open_channel,
@@ -86,6 +111,7 @@ Outside real_outside()
 		[](std::uint32_t pid, std::uint64_t time) { return cgroup_of(pid, time); },
 		mtime_of,
 		open_file,
+		chunk_for,
 		boot_id()};
 }
 

@@ -193,17 +193,6 @@ Record *State::find(const std::vector<FileIdentity> &files)
 	return at == records.end() ? nullptr : &*at;
 }
 
-std::uint32_t State::chunk_of(const FileIdentity &file) const
-{
-	const auto at = std::find_if(records.begin(), records.end(), [&](const Record &record) {
-		return record.chunk &&
-		       std::any_of(record.files.begin(), record.files.end(),
-				   [&](const KeptFile &kept) { return kept.identity == file; });
-	});
-
-	return at == records.end() ? 0 : at->chunk;
-}
-
 Record &State::at(const std::vector<KeptFile> &files)
 {
 	std::vector<FileIdentity> identities;

@@ -47,7 +47,7 @@ struct Record {
 	Origin origin = Origin::header;
 	bool wrong_header = false; ///< touches have shown that the header does not tell the order
 	bool unused = false;	   ///< it was read once and then left alone
-	std::uint32_t chunk = 0;   ///< that its header asks for, bytes; 0: not known
+	std::uint32_t chunk = 0;   ///< of the files when the plan was made, bytes; 0: not known
 	std::optional<itme::PlanFile> plan;
 	Holder holder;
 	std::int64_t day = 0; ///< of its last use, since 1970: the oldest makes way
@@ -60,8 +60,6 @@ struct State {
 
 	/// By identity, in that order.
 	Record *find(const std::vector<FileIdentity> &files);
-	/// Of the model that the file is of; 0: not known.
-	std::uint32_t chunk_of(const FileIdentity &file) const;
 	/// There, or new; of too many the oldest goes.
 	Record &at(const std::vector<KeptFile> &files);
 };

@@ -235,13 +235,18 @@ private:
 std::uint64_t chunk_for(const Model &model)
 {
 	constexpr std::uint64_t dearer = 4; // by a part in four
+	constexpr std::uint64_t scale = 16; // a slice so much smaller than others
+	std::uint64_t largest = 0;
 	std::uint64_t count = 0;
 	std::uint64_t bytes = 0;
 
+	for (const auto &tensor : model.tensors)
+		if (tensor.use == Use::chosen && tensor.experts)
+			largest = std::max(largest, tensor.experts->stride);
 	for (const auto &tensor : model.tensors) {
 		// Scales are small and lie side by side.
 		if (tensor.use != Use::chosen || !tensor.experts ||
-		    tensor.experts->stride < chunk_min)
+		    tensor.experts->stride < largest / scale)
 			continue;
 		count += tensor.experts->count;
 		bytes += tensor.experts->count * tensor.experts->stride;
