@@ -235,7 +235,7 @@ private:
 std::uint64_t chunk_for(const Model &model)
 {
 	constexpr std::uint64_t dearer = 4; // by a part in four
-	constexpr std::uint64_t scale = 16; // a slice so much smaller than others
+	constexpr std::uint64_t scale = 64; // a slice so much smaller than others
 	std::uint64_t largest = 0;
 	std::uint64_t count = 0;
 	std::uint64_t bytes = 0;
