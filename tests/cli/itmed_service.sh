@@ -128,10 +128,15 @@ restarted() {
 	now=$(show itmed.service MainPID)
 	[ "$now" != 0 ] && [ "$now" != "$pid" ] && has_state itmed.service active
 }
+ids() {
+	ctl_inside plan list --json | grep -oE '"id": *[0-9]+'
+}
+before=$(ids)
+is "each has one" "$(wc -l <<<"$before")" 2
 inside kill -9 "$pid"
 check "killed, it comes again" wait_until 60 restarted
 check "and has its plans still" wait_until 60 planned cli.b.gguf
-is "which are those that were" "$(ctl_inside plan list --json | grep -c '"itmed:')" 2
+is "which are those that were" "$(ids)" "$before"
 pid=$(show itmed.service MainPID)
 inside kill -STOP "$pid"
 check "hung, it is replaced by the watchdog" wait_until 120 restarted

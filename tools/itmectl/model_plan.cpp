@@ -18,7 +18,7 @@ struct Arguments {
 	std::string file;
 	std::string name;
 	std::string stage = "64M";
-	std::string chunk = "2M";
+	std::string chunk;
 	std::string lookahead;
 	std::string budget;
 	bool no_triggers = false;
@@ -53,6 +53,8 @@ int plan(Context &ctx, const Arguments &args)
 		return ctx.fail(model.error());
 	options.name = args.name.empty() ? plan_name(*model) : args.name;
 	options.triggers = !args.no_triggers;
+	if (args.chunk.empty())
+		options.chunk = itme::chunk_for(*model);
 	auto made = itme::plan_model(*model, options);
 	if (!made)
 		return ctx.fail(made.error());
@@ -77,8 +79,10 @@ void add_model_plan(CLI::App &model, Context &ctx)
 		->type_name("NAME");
 	sub->add_option("--stage", args->stage, "Bytes of a stage at most (default: 64M)")
 		->type_name("SIZE");
-	sub->add_option("--chunk", args->chunk,
-			"Chunk of the imported files (default: 2M); 0: ranges as in the files")
+	sub->add_option(
+		   "--chunk", args->chunk,
+		   "Chunk of the imported files (default: as import takes it); 0: ranges as in "
+		   "the files")
 		->type_name("SIZE");
 	sub->add_option("--lookahead", args->lookahead,
 			"Be ahead by that much at most (default: as there is room)")

@@ -92,6 +92,8 @@ std::uint32_t chunk_for(const std::vector<ParserFile> &files, const ParserLimits
 
 	if (!parser)
 		return 0;
+	// There may be many: neither the start nor the watchdog is to run out.
+	sd_notify(0, "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=30000000");
 	const auto end = clock::now() + std::min(limits.timeout, most);
 	for (;;) {
 		const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - clock::now());
