@@ -129,7 +129,9 @@ TEST_F(CliModel, Errors)
 	EXPECT_EQ(err.find('\x1b'), std::string::npos);
 	EXPECT_EQ(run({"model", "plan", bad.c_str()}), 1);
 	EXPECT_EQ(run({"model", "plan", path.c_str(), "--stage", "x"}), 2);
-	EXPECT_EQ(run({"model", "plan", path.c_str(), "--stage", "3M"}), 1);
+	EXPECT_EQ(run({"model", "plan", path.c_str(), "--stage", "3M", "--chunk", "2M"}), 1);
+	EXPECT_EQ(run({"model", "plan", path.c_str(), "--stage", "384K"}),
+		  1); // its chunks have 256K
 	EXPECT_EQ(run({"model", "plan", path.c_str(), "/nonexistent/x"}), 1);
 	EXPECT_EQ(run({"plan", "set", "--model", path.c_str(), "--cyclic", "x"}), 2);
 	EXPECT_EQ(run({"plan", "set", "--model", bad.c_str()}), 1);
