@@ -63,6 +63,7 @@ static void close_area(struct itme_area *area)
 	kvfree(area->extents);
 	if (area->file)
 		fput(area->file);
+	kfree(area->mount);
 	kfree(area);
 }
 
@@ -329,6 +330,11 @@ int itme_area_add(struct itme_fs *fs, struct file *file, s32 *prio, bool check, 
 		return -ENOMEM;
 	area->file = get_file(file);
 	area->check = check;
+	area->mount = itme_mount_path(file);
+	if (!area->mount) {
+		close_area(area);
+		return -ENOMEM;
+	}
 	err = mutex_lock_interruptible(&areas->mutex);
 	if (err) {
 		close_area(area);
@@ -364,10 +370,11 @@ static struct itme_area *from(struct itme_areas *areas, u32 id)
  * @fs: file system
  * @swap: @id in; filled, but for the path
  * @file: set to the file that was given, held
+ * @mount: set to where that was mounted, PATH_MAX bytes
  *
  * Return: 0, or -ENOENT: there is none of that number or a higher one
  */
-int itme_area_get(struct itme_fs *fs, struct itme_swap *swap, struct file **file)
+int itme_area_get(struct itme_fs *fs, struct itme_swap *swap, struct file **file, char *mount)
 {
 	struct itme_areas *areas = &fs->areas;
 	struct itme_area *area;
@@ -388,6 +395,7 @@ int itme_area_get(struct itme_fs *fs, struct itme_swap *swap, struct file **file
 		memcpy(swap->label, area->label, sizeof(swap->label));
 		memcpy(swap->uuid, area->uuid, sizeof(swap->uuid));
 		*file = get_file(area->file);
+		strscpy(mount, area->mount, PATH_MAX);
 	}
 	spin_unlock(&areas->lock);
 	return area ? 0 : -ENOENT;

@@ -56,6 +56,7 @@ struct itme_extent {
  * @draining: it is being removed: nothing more is written
  * @stable: the device wants pages that do not change while they are written
  * @file: of the caller; of a file, it keeps the blocks
+ * @mount: where @file was mounted, see path.c
  * @claim: the device, for ITME alone; NULL when it is a file
  * @bdev: where to write
  * @space: under areas->lock
@@ -75,6 +76,7 @@ struct itme_area {
 	bool draining;
 	bool stable;
 	struct file *file;
+	char *mount;
 	struct file *claim;
 	struct block_device *bdev;
 	struct itme_space space;
@@ -118,7 +120,7 @@ void itme_areas_start(struct itme_areas *areas);
 void itme_areas_stop(struct itme_areas *areas);
 
 int itme_area_add(struct itme_fs *fs, struct file *file, s32 *prio, bool check, u32 *id);
-int itme_area_get(struct itme_fs *fs, struct itme_swap *swap, struct file **file);
+int itme_area_get(struct itme_fs *fs, struct itme_swap *swap, struct file **file, char *mount);
 struct itme_area *itme_area_drain(struct itme_fs *fs, u32 id);
 int itme_area_end_drain(struct itme_fs *fs, struct itme_area *area, int err);
 

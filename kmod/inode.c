@@ -87,6 +87,7 @@ void itme_inode_evict(struct inode *inode)
 	}
 	if (ino->lower)
 		itme_backing_close(ino->lower);
+	kfree(ino->lower_mount);
 	itme_chunks_free(ino);
 	kfree(ino->last_name);
 	itme_attrs_free(ino);
@@ -259,6 +260,10 @@ static struct inode *new_import(struct super_block *sb, struct file *lower, u32 
 	mapping_set_large_folios(inode->i_mapping);
 
 	ino->lower_mtime = inode_get_mtime(lower_inode);
+	ino->lower_mount = itme_mount_path(lower);
+	err = -ENOMEM;
+	if (!ino->lower_mount)
+		goto put;
 	nr = DIV_ROUND_UP_ULL(size, chunk_size);
 	err = -EFBIG;
 	if (nr >= U32_MAX)

@@ -124,7 +124,7 @@ static int do_import(struct file *file, void *p)
 	return err;
 }
 
-static int put_path(struct file *of, u64 to, u32 *len)
+static int put_path(struct file *of, const char *mount, u64 to, u32 *len)
 {
 	u32 room = *len;
 	char *buf, *path;
@@ -134,7 +134,7 @@ static int put_path(struct file *of, u64 to, u32 *len)
 	if (!buf)
 		return -ENOMEM;
 	*buf = 0;
-	path = of ? file_path(of, buf, PATH_MAX) : buf;
+	path = of ? itme_file_path(of, mount, buf) : buf;
 	if (IS_ERR(path)) {
 		err = PTR_ERR(path);
 		goto out;
@@ -149,6 +149,7 @@ out:
 
 static int do_object(struct file *file, void *p)
 {
+	struct itme_inode *ino = itme_i(file_inode(file));
 	struct itme_object *obj = p;
 	u64 path = obj->path;
 	u32 len = obj->path_len;
@@ -158,9 +159,9 @@ static int do_object(struct file *file, void *p)
 		return -ENOTTY;
 	if (!zero(obj->reserved, sizeof(obj->reserved)))
 		return -EINVAL;
-	itme_query_object(itme_i(file_inode(file)), obj);
+	itme_query_object(ino, obj);
 	if (path)
-		err = put_path(itme_i(file_inode(file))->lower, path, &len);
+		err = put_path(ino->lower, ino->lower_mount, path, &len);
 	obj->path = path;
 	obj->path_len = path ? len : 0;
 	return err;
@@ -317,19 +318,25 @@ static int do_swap_get(struct file *file, void *p)
 	struct itme_swap *swap = p;
 	u32 len = swap->path_len;
 	struct file *area;
+	char *mount;
 	int err;
 
 	if (!is_root(file))
 		return -ENOTTY;
 	if (swap->flags || !zero(swap->reserved, sizeof(swap->reserved)))
 		return -EINVAL;
-	err = itme_area_get(itme_sb(file_inode(file)->i_sb), swap, &area);
+	mount = kmalloc(PATH_MAX, GFP_KERNEL);
+	if (!mount)
+		return -ENOMEM;
+	err = itme_area_get(itme_sb(file_inode(file)->i_sb), swap, &area, mount);
 	if (err)
-		return err;
+		goto out;
 	if (swap->path)
-		err = put_path(area, swap->path, &len);
+		err = put_path(area, mount, swap->path, &len);
 	swap->path_len = swap->path ? len : 0;
 	fput(area);
+out:
+	kfree(mount);
 	return err;
 }
 

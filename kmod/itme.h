@@ -235,6 +235,7 @@ struct itme_fs {
  * @segs: likewise of a native file, see table.c
  * @lower: the lower file, open O_DIRECT for reading, writers denied
  * @lower_mtime: when it was last written, at import
+ * @lower_mount: where it was mounted then, see path.c
  * @last_name: path that it had before it lost its last name; under the inode lock
  * @quota: what the file, or what is made in the directory, counts for; changes for an
  *	empty directory only, under its inode lock
@@ -279,6 +280,7 @@ struct itme_inode {
 	struct xarray segs;
 	struct file *lower;
 	struct timespec64 lower_mtime;
+	char *lower_mount;
 	char *last_name;
 	struct itme_quota *quota;
 	long charged;
@@ -580,6 +582,10 @@ struct itme_read {
 struct file *itme_backing_open(struct file *lower);
 void itme_backing_close(struct file *lower);
 void itme_backing_read(struct file *lower, struct itme_read *read);
+
+/* path.c */
+char *itme_mount_path(struct file *file);
+char *itme_file_path(struct file *file, const char *mount, char *buf);
 
 /* tier.c */
 bool itme_tier_charge(int tier, long pages);

@@ -146,8 +146,8 @@ def run(end):
     raw = termios.tcgetattr(fd)
     end(pid, fd)
     read(lambda: b"\x1b[?1049l" in seen)
+    status = os.waitpid(pid, 0)[1]      # it says that it goes before it sets the terminal back
     after = termios.tcgetattr(fd)
-    status = os.waitpid(pid, 0)[1]
     print(seen.startswith(b"\x1b[?1049h"), b"dram" in seen, raw[3] & termios.ICANON == 0, after[3] == before[3],
           seen.endswith(b"\x1b[?1049l"), status)
 

@@ -65,6 +65,9 @@ for unit in systemd-{udevd,udev-trigger,modules-load,binfmt,sysusers,tmpfiles-se
 done
 mkdir -p "$units/itmed.service.d"
 printf '[Service]\nWatchdogSec=20\nTimeoutAbortSec=1\nRestartSec=1\n' >"$units/itmed.service.d/test.conf"
+# So that what it opens the areas through goes with it.
+mkdir -p "$units/itme-swap.service.d"
+printf '[Service]\nPrivateMounts=yes\n' >"$units/itme-swap.service.d/test.conf"
 cat >"$units/lab.target" <<-UNIT
 	[Unit]
 	Requires=mnt-itme.mount
@@ -131,12 +134,18 @@ restarted() {
 ids() {
 	ctl_inside plan list --json | grep -oE '"id": *[0-9]+'
 }
+paths() {
+	ctl_inside "$@" --json | sed -n 's/.*"path": *"\([^"]*\)".*/\1/p' | sort | tr '\n' ' '
+}
 before=$(ids)
 is "each has one" "$(wc -l <<<"$before")" 2
 inside kill -9 "$pid"
 check "killed, it comes again" wait_until 60 restarted
 check "and has its plans still" wait_until 60 planned cli.b.gguf
 is "which are those that were" "$(ids)" "$before"
+# Those were opened through mounts of namespaces that have gone with their processes.
+is "the path of a model is what it was" "$(paths list)" "$lower/cli.a.gguf $lower/cli.b.gguf "
+is "and that of an area" "$(paths swap list)" "$lower/cli.swap "
 pid=$(show itmed.service MainPID)
 inside kill -STOP "$pid"
 check "hung, it is replaced by the watchdog" wait_until 120 restarted

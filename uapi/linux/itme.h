@@ -190,7 +190,8 @@ struct itme_import {
  * @opens: out, open file descriptions, this one included
  * @path_len: in, capacity of @path in bytes; out, length with NUL
  * @path: in, pointer to room for the lower file's path as the caller's root
- *	sees it; " (deleted)" is appended as /proc does; 0 to skip
+ *	sees it; " (deleted)" is appended as /proc does; if its mount has gone,
+ *	below where that was for who imported it; 0 to skip
  * @lower_ino: out, inode number of the lower file
  * @lower_dev: out, device of the lower file, as st_dev of stat(2)
  * @reserved: zero
@@ -485,7 +486,7 @@ struct itme_swap_remove {
  * @prio: out, priority
  * @path_len: in, capacity of @path in bytes; out, length with NUL
  * @path: in, pointer to room for the path of the device or file, as the caller's root
- *	sees it; 0 to skip
+ *	sees it; if its mount has gone, below where that was for who added it; 0 to skip
  * @bytes: out, what it can hold
  * @used: out, what it holds
  * @read_bytes: out, read from it since it was added
