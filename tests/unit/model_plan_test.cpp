@@ -188,6 +188,16 @@ TEST_F(ModelPlanned, ChunksForTheSizeOfExperts)
 	EXPECT_EQ(chunk_for(model), chunk_min);
 }
 
+TEST(ModelChunk, LeavesMostOfASmallBudgetToWhatStays)
+{
+	EXPECT_EQ(chunk_within(2 * mib, 256 * mib), 2 * mib);
+	EXPECT_EQ(chunk_within(2 * mib, 256 * mib - 1), 1 * mib);
+	EXPECT_EQ(chunk_within(2 * mib, 48 * mib), 256U << 10);
+	EXPECT_EQ(chunk_within(128 << 10, 48 * mib), 128U << 10);
+	EXPECT_EQ(chunk_within(2 * mib, 0), chunk_min);
+	EXPECT_EQ(chunk_within(0, 48 * mib), 0U); // the module's choice
+}
+
 TEST_F(ModelPlanned, TriggersOfExpertsWithTensorsOfTheirOwn)
 {
 	for (std::uint32_t i = 0; i < 2; i++)

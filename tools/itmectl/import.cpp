@@ -58,7 +58,7 @@ int import(Context &ctx, const Arguments &args)
 	for (const auto &path : args.paths) {
 		request.path = path;
 		if (args.chunk.empty())
-			request.chunk_size = chunk_of(path, model);
+			request.chunk_size = chunk_of(*mount, path, model);
 		auto object = mount->import(request);
 		if (object)
 			imported.push_back(std::move(*object));
@@ -86,7 +86,7 @@ void add_import(CLI::App &app, Context &ctx)
 	sub->add_option("--name", args->name, "Name in itmefs (default: that of the file)")
 		->type_name("NAME");
 	sub->add_option("--chunk", args->chunk,
-			"Unit of placement (default: 2M, less where experts are small)")
+			"Unit of placement (default: 2M, less where experts or DRAM are small)")
 		->type_name("SIZE");
 	sub->callback([&ctx, args] { ctx.status = import(ctx, *args); });
 }

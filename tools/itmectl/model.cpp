@@ -15,7 +15,8 @@ constexpr std::size_t plan_name_max = 63;
 
 } // namespace
 
-std::uint64_t chunk_of(const std::string &path, std::optional<itme::Model> &last)
+std::uint64_t chunk_of(itme::Mount &mount, const std::string &path,
+		       std::optional<itme::Model> &last)
 {
 	struct stat st {
 	};
@@ -28,7 +29,11 @@ std::uint64_t chunk_of(const std::string &path, std::optional<itme::Model> &last
 		auto model = itme::read_model(path);
 		last = model ? std::optional(std::move(*model)) : std::nullopt;
 	}
-	return last ? itme::chunk_for(*last) : 0;
+	if (!last)
+		return 0;
+	const std::uint64_t chunk = itme::chunk_for(*last);
+	const auto dram = mount.tier(ITME_TIER_DRAM);
+	return dram ? itme::chunk_within(chunk, dram->budget) : chunk;
 }
 
 itme::Result<std::uint64_t> name_imported(itme::Mount &mount, itme::Model &model)

@@ -20,9 +20,11 @@ itme::Result<std::uint64_t> name_imported(itme::Mount &mount, itme::Model &model
 /// The name of a model's plan: that of its first file, without what is behind the dot.
 std::string plan_name(const itme::Model &model);
 
-/// To import the file with: what suits the model in it; 0, the module's default, if there is none.
-/// last: the model that was read last, of which the file may be a part.
-std::uint64_t chunk_of(const std::string &path, std::optional<itme::Model> &last);
+/// To import the file with: what suits the model in it and the DRAM budget; 0, the module's
+/// default, if there is no model. last: the model that was read last, of which the file may be a
+/// part.
+std::uint64_t chunk_of(itme::Mount &mount, const std::string &path,
+		       std::optional<itme::Model> &last);
 
 /// Says so, if the plan lacks experts.
 void warn_left_out(const Context &ctx, const itme::ModelPlan &plan);

@@ -35,7 +35,7 @@ itme::Result<void> ensure_imported(itme::Mount &mount, const std::string &path)
 			return tl::unexpected(found.error());
 		if (*found)
 			return {};
-		const auto object = mount.import({path, "", chunk_of(path, model)});
+		const auto object = mount.import({path, "", chunk_of(mount, path, model)});
 		if (object)
 			return {};
 		if (object.error().code != EEXIST || attempt)

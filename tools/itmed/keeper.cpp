@@ -4,6 +4,7 @@
 #include "keeper.hpp"
 
 #include "group.hpp"
+#include "model/model.hpp"
 #include "printable.hpp"
 #include "size.hpp"
 
@@ -196,8 +197,14 @@ void Keeper::import_one(const ModelConfig &config)
 		}
 		spdlog::info("{}: has been replaced; imported anew", printable(config.path));
 	}
-	const auto object =
-		mount->import({config.path, name, config.chunk ? config.chunk : chunk_for(config)});
+	std::uint64_t chunk = config.chunk;
+	if (!chunk) {
+		const auto dram = mount->tier(ITME_TIER_DRAM);
+		chunk = chunk_for(config);
+		if (dram)
+			chunk = itme::chunk_within(chunk ? chunk : itme::chunk_max, dram->budget);
+	}
+	const auto object = mount->import({config.path, name, chunk});
 	say_once(config.path, object ? "" : object.error().message);
 	if (object)
 		spdlog::info("{}: imported as {}", printable(config.path), printable(name));

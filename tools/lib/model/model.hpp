@@ -100,6 +100,11 @@ constexpr bool is_chunk(std::uint64_t size)
 /// average. chunk_max of a dense model.
 std::uint64_t chunk_for(const Model &model);
 
+/// chunk, or the largest one below it with which what the module keeps free to read ahead for a
+/// plan, eight chunks, is at most a sixteenth of the DRAM budget (Documentation/design.rst, Policy):
+/// what stays is that much less. Bytes.
+std::uint64_t chunk_within(std::uint64_t chunk, std::uint64_t dram_budget);
+
 struct ModelPlanOptions {
 	std::string name;
 	std::uint64_t stage = std::uint64_t{64} << 20; ///< a layer larger than that has several

@@ -257,6 +257,16 @@ std::uint64_t chunk_for(const Model &model)
 	return chunk;
 }
 
+std::uint64_t chunk_within(std::uint64_t chunk, std::uint64_t dram_budget)
+{
+	constexpr std::uint64_t ahead = 8;
+	constexpr std::uint64_t part = 16;
+
+	while (chunk > chunk_min && chunk > dram_budget / (ahead * part))
+		chunk /= 2;
+	return chunk;
+}
+
 Result<ModelPlan> plan_model(const Model &model, const ModelPlanOptions &options)
 {
 	ModelPlan plan;
