@@ -66,7 +66,7 @@ bench: setup lab-modules tools
 	tests/bench/run
 
 # A decode model in less memory than it wants, against what else there is.
-bench-model: setup lab-modules
+bench-model: setup lab-modules tools
 	tests/bench/model.py
 
 # A shell in a guest: make vm PROFILE=cxl VM_ARGS="--nvme 4G --smp 4"

@@ -21,12 +21,16 @@ import time
 
 sys.dont_write_bytecode = True
 import model_figures  # noqa: E402
+import model_header  # noqa: E402
 import model_rows  # noqa: E402
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.join(TOP, "build/model")
 LAB = os.path.join(TOP, "tests/lab/run")
+ITMECTL = os.path.join(TOP, "build/tools/itmectl/itmectl")
+ITMED = os.path.join(TOP, "build/tools/itmed/itmed")
+HEADER = os.path.join(BUILD, "header.gguf")
 # For the peers' processes themselves, page tables and all.
 SPARE_KIB = 4096
 
@@ -42,8 +46,11 @@ def build(opt):
     kdir = subprocess.run([LAB, "--print-kdir"], check=True, capture_output=True, text=True).stdout.strip()
     for target in (BUILD + "/itme-bench", BUILD + "/drive/model_drive.ko"):
         subprocess.run(["make", "-s", "-C", HERE, "OUT=" + BUILD, "KDIR=" + kdir, target], check=True)
-    if not os.path.exists(opt.module):
-        raise SystemExit(f"model: {opt.module} is not there: make lab-modules")
+    for path, target in ((opt.module, "lab-modules"), (ITMECTL, "tools"), (ITMED, "tools")):
+        if not os.path.exists(path):
+            raise SystemExit(f"model: {path} is not there: make {target}")
+    with open(HEADER, "wb") as f:
+        f.write(model_header.header(model_rows.LAYERS, model_rows.LAYER_KIB << 10))
 
 
 def guest(opt, name, rows):
@@ -56,7 +63,7 @@ def guest(opt, name, rows):
     env = {"BENCH_PROGRAM": BUILD + "/itme-bench", "MODEL_DRIVE": BUILD + "/drive/model_drive.ko",
            "MODEL_SIZE_KIB": model_rows.LAYERS * model_rows.LAYER_KIB, "MODEL_SPARE_KIB": SPARE_KIB,
            "MODEL_TRACE": "1" if opt.trace else "", "MODEL_ROWS": "\n".join(r.line() for r in rows),
-           "ITME_KO": os.path.realpath(opt.module)}
+           "ITME_KO": os.path.realpath(opt.module), "ITMECTL": ITMECTL, "ITMED": ITMED, "MODEL_HEADER": HEADER}
     lab = subprocess.Popen([LAB, "--profile", "numa", "--quiet", "--icount", "--smp", "1", "--dram", "2G", "--cxl",
                             "256M", "--results", results, "--timeout", str(opt.timeout),
                             *(f"--append={a}" for a in opt.append),

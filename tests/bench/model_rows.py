@@ -66,6 +66,9 @@ class Scenario:
     def itme(self):
         return [self.row("learned", "itme", "ITME, no hint", 6), self.row("planned", "itme", "ITME, planned", 4, None, "-P")]
 
+    def itmed(self):
+        return self.row("itmed", "itmed", "ITME, planned by itmed", 4)
+
     def itme_chunks(self):
         return [self.row("planned256k", "itme", "ITME, planned, chunks of 256 KiB", 4, "256K", "-P"),
                 self.row("planned2m", "itme", "ITME, planned, chunks of 2 MiB", 4, "2M", "-P")]
@@ -94,20 +97,24 @@ def rows():
     yield from WIDE.ext4()
     yield WIDE.willneed()
     yield from WIDE.itme()
+    yield WIDE.itmed()
     yield from WIDE.itme_chunks()
     yield RING.dbuf()
     yield from RING.itme()
+    yield RING.itmed()
     yield BOUND.dram()
     yield BOUND.dbuf()
     yield from BOUND.ext4()
     yield BOUND.willneed()
     yield from BOUND.swap()
     yield from BOUND.itme()
+    yield BOUND.itmed()
     yield FASTER.dram()
     yield FASTER.dbuf()
     yield from FASTER.ext4()
     yield from FASTER.swap()
     yield from FASTER.itme()
+    yield FASTER.itmed()
     for scenario in (WIDE, RING, FASTER):
         other = elsewhere(scenario)
         yield other.dram()
