@@ -110,6 +110,7 @@ start_itmed() {
 		socket = "$ITMED_SOCKET"
 		[[model]]
 		path = "$DEMO_MODEL"
+		${DEMO_CHUNK:+chunk = "$DEMO_CHUNK"}
 	TOML
 	"$DEMO_ITMED" --config /run/itmed.toml >/results/itmed.log 2>&1 &
 	itmed=$!

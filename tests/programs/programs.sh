@@ -92,6 +92,8 @@ ends() {
 	local name=$1 limit=$2 rc start=$SECONDS
 
 	shift 2
+	# A debug kernel is about five times slower.
+	[ "${LAB_KMEMLEAK:-0}" = 0 ] || limit=$((limit * 4))
 	timeout -k 5 "$limit" "$@" >"$dir/said" 2>&1 </dev/null
 	rc=$?
 	echo "# $name: $((SECONDS - start)) s"

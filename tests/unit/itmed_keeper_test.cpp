@@ -506,11 +506,12 @@ TEST_F(ItmedKeeper, SmallExpertsWantSmallChunks)
 	EXPECT_EQ(asked_.size(), 3U);
 	EXPECT_EQ(chunk_of("a"), FakeModule::chunk); // it does not tell
 
-	// And smaller still, whether it tells or not, where most of DRAM would be kept free otherwise.
+	// And smaller still, whether it tells or not, where most of DRAM would be kept free
+	// otherwise.
 	module_.files.clear();
 	module_.tiers[ITME_TIER_DRAM].budget = 48 * mib;
 	ASSERT_TRUE(keeper.tick(0));
-	EXPECT_EQ(chunk_of("a"), 256U << 10);
+	EXPECT_EQ(chunk_of("a"), 512U << 10);
 	EXPECT_EQ(chunk_of("b-00001-of-00002.gguf"), 128U << 10);
 	EXPECT_EQ(chunk_of("c"), 1 * mib);
 }

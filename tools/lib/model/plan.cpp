@@ -260,9 +260,10 @@ std::uint64_t chunk_for(const Model &model)
 std::uint64_t chunk_within(std::uint64_t chunk, std::uint64_t dram_budget)
 {
 	constexpr std::uint64_t ahead = 8;
-	constexpr std::uint64_t part = 16;
+	constexpr std::uint64_t part = 8;
+	constexpr std::uint64_t least = 256 << 10;
 
-	while (chunk > chunk_min && chunk > dram_budget / (ahead * part))
+	while (chunk > least && chunk > dram_budget / (ahead * part))
 		chunk /= 2;
 	return chunk;
 }
