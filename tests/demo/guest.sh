@@ -103,6 +103,8 @@ own_memory() {
 
 # The daemon imports the model and plans it by its header; all that is here to do is to wait for that.
 start_itmed() {
+	local chunk=${DEMO_CHUNK:+chunk = '"'$DEMO_CHUNK'"'}
+
 	export ITMED_SOCKET=/run/itmed.sock
 	mkdir -p /run/itmed
 	cat >/run/itmed.toml <<-TOML
@@ -110,7 +112,7 @@ start_itmed() {
 		socket = "$ITMED_SOCKET"
 		[[model]]
 		path = "$DEMO_MODEL"
-		${DEMO_CHUNK:+chunk = "$DEMO_CHUNK"}
+		$chunk
 	TOML
 	"$DEMO_ITMED" --config /run/itmed.toml >/results/itmed.log 2>&1 &
 	itmed=$!
