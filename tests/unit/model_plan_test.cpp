@@ -194,7 +194,7 @@ TEST(ModelChunk, LeavesMostOfASmallBudgetToWhatStays)
 	EXPECT_EQ(chunk_within(2 * mib, 128 * mib - 1), 1 * mib);
 	EXPECT_EQ(chunk_within(2 * mib, 48 * mib), 512U << 10);
 	EXPECT_EQ(chunk_within(128 << 10, 8 * mib), 128U << 10);
-	EXPECT_EQ(chunk_within(2 * mib, 0), 256U << 10);
+	EXPECT_EQ(chunk_within(2 * mib, 0), 512U << 10);
 	EXPECT_EQ(chunk_within(0, 48 * mib), 0U); // the module's choice
 }
 

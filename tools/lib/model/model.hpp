@@ -102,7 +102,7 @@ std::uint64_t chunk_for(const Model &model);
 
 /// chunk, or the largest one below it with which what the module keeps free to read ahead for a
 /// plan, eight chunks, is at most an eighth of the DRAM budget (Documentation/design.rst, Policy):
-/// what stays is that much less. Not below 256 KiB, as a drive reads small chunks more slowly.
+/// what stays is that much less. Not below 512 KiB, as a drive reads small chunks more slowly.
 /// Bytes.
 std::uint64_t chunk_within(std::uint64_t chunk, std::uint64_t dram_budget);
 

@@ -261,7 +261,7 @@ std::uint64_t chunk_within(std::uint64_t chunk, std::uint64_t dram_budget)
 {
 	constexpr std::uint64_t ahead = 8;
 	constexpr std::uint64_t part = 8;
-	constexpr std::uint64_t least = 256 << 10;
+	constexpr std::uint64_t least = 512 << 10;
 
 	while (chunk > least && chunk > dram_budget / (ahead * part))
 		chunk /= 2;
