@@ -158,6 +158,22 @@ TEST_F(CliModel, ImportInChunksThatSuitTheExperts)
 	EXPECT_EQ(chunk("other"), itme::test::FakeModule::chunk);
 }
 
+TEST_F(CliModel, ImportInChunksThatSuitTheBudget)
+{
+	itme::test::Gguf file;
+
+	file.text("general.architecture", "llama");
+	file.tensor("blk.0.attn_q.weight", {1024, 1024});
+	const auto dense = file.write(tree, "dense.gguf");
+	ASSERT_EQ(run({"import", dense.c_str(), "--name", "roomy"}), 0) << err;
+	EXPECT_EQ(module.files.at("roomy").object.chunk_size, 2U << 20);
+	module.tiers[ITME_TIER_DRAM].budget = 48U << 20;
+	ASSERT_EQ(run({"import", dense.c_str(), "--name", "tight"}), 0) << err;
+	EXPECT_EQ(module.files.at("tight").object.chunk_size, 512U << 10);
+	ASSERT_EQ(run({"import", path.c_str(), "--name", "experts"}), 0) << err;
+	EXPECT_EQ(module.files.at("experts").object.chunk_size, 256U << 10);
+}
+
 TEST_F(CliModel, PlanThatLoadTakes)
 {
 	const auto file = tree.path() + "/plan";
