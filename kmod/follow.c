@@ -19,6 +19,33 @@
 /* A plan that was learned is dropped for that many, if they are a quarter of all. */
 #define MISSES_MIN	16
 
+/* Has all been read that there is room for? Asked when the first of it has been used. */
+static bool is_full(struct itme_fs *fs, long chunk)
+{
+	const struct itme_queue *ring = &fs->queues[ITME_TIER_DRAM].ring;
+	const struct itme_chunk *newest = list_first_entry_or_null(&ring->list, struct itme_chunk,
+								   node);
+
+	return newest && newest->state == ITME_RESIDENT && !fs->asked &&
+	       itme_chunk_issue_room(fs) < 2 * chunk;
+}
+
+/* The ring of those plans that share it is as wide as paid in the pass that has ended. */
+static void passed(struct itme_fs *fs)
+{
+	struct itme_queues *q = &fs->queues[ITME_TIER_DRAM];
+	long budget = atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget);
+	long ring = itme_policy_ring(budget, q->planned), wide = 0;
+
+	if (q->planned)
+		wide = itme_lookahead_pass(&fs->lookahead, q->wide, ring, q->planned);
+	wide = clamp(wide, 0L, max(0L, budget / 2 - ring));
+	if (wide == q->wide)
+		return;
+	WRITE_ONCE(q->wide, wide);
+	itme_plans_share(fs);
+}
+
 /* A cursor has moved from @from: a stage may have been entered, a pass ended. */
 static void moved(struct itme_plan *plan, struct itme_cursor *c, u32 from)
 {
@@ -32,6 +59,7 @@ static void moved(struct itme_plan *plan, struct itme_cursor *c, u32 from)
 	if (c->pos >= from)
 		return;
 	plan->passes++;
+	passed(plan->fs);
 	plan->cycle = min_t(u32, itme_age(plan->passed, now), CYCLE_MAX);
 	plan->passed = now;
 }
@@ -146,6 +174,7 @@ bool itme_plan_touch(struct itme_inode *ino, u32 idx, bool named)
 			continue;
 		if (fit == ITME_FIT_EXPECTED)
 			moved(plan, c, from[c - plan->cursors.cursor]);
+		fs->lookahead.full |= is_full(fs, plan->chunk);
 		if (is_time(plan, c))
 			itme_plan_kick(plan);
 		followed = true;
@@ -201,4 +230,21 @@ void itme_plan_missed(struct itme_inode *ino, u32 idx)
 	if (ino->planned)
 		list_for_each_entry(plan, &ino->fs->plans, node)
 			itme_cursors_missed(&plan->cursors, &plan->seq, ino->id, idx);
+}
+
+/**
+ * itme_plan_late - somebody waits for a chunk that is being read ahead
+ * @ino: file
+ * @c: chunk
+ *
+ * Under fs->lock.
+ */
+void itme_plan_late(struct itme_inode *ino, const struct itme_chunk *c)
+{
+	u8 passes = ITME_C_RING | ITME_C_COLD;
+
+	lockdep_assert_held(&ino->fs->lock);
+	/* What triggers have read says nothing of how far ahead the plans are. */
+	if (ino->planned && (c->flags & passes) == passes)
+		itme_lookahead_dry(&ino->fs->lookahead);
 }

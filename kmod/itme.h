@@ -64,6 +64,7 @@
 #include <linux/itme.h>
 
 #include "area.h"
+#include "lookahead.h"
 #include "plan.h"
 #include "policy.h"
 #include "quota.h"
@@ -117,6 +118,7 @@ extern struct itme_tier_mem itme_tiers[ITME_MEM_TIERS];
  * @last_plan: number of the newest plan
  * @plan_round: of who reads ahead for plans, see there
  * @triggers: those of @plans, an RCU list, written under @lock
+ * @lookahead: how the ring has done in this pass, under @lock
  * @stray: file that was used last without a plan that is trusted; under @lock
  * @stray_at: when, 1/ITME_HZ s
  * @learn: who makes plans of touches
@@ -174,6 +176,7 @@ struct itme_fs {
 	u32 last_plan;
 	u32 plan_round;
 	struct list_head triggers;
+	struct itme_lookahead lookahead;
 	u32 stray;
 	u32 stray_at;
 	struct itme_learn *learn;

@@ -22,6 +22,7 @@
 #include "sequence.h"
 
 struct fill;
+struct itme_chunk;
 struct itme_fs;
 struct itme_inode;
 struct itme_triggers;
@@ -156,6 +157,7 @@ void itme_plans_share(struct itme_fs *fs);
 bool itme_plan_touch(struct itme_inode *ino, u32 idx, bool named);
 int itme_plan_step(struct itme_fs *fs, u32 id, u32 stage);
 void itme_plan_missed(struct itme_inode *ino, u32 idx);
+void itme_plan_late(struct itme_inode *ino, const struct itme_chunk *c);
 
 /* ahead.c */
 bool itme_batch_add(struct itme_batch *batch, struct fill *fill);

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/compiler.h>
+#include <linux/minmax.h>
+
 #include "policy.h"
 
 /* 2 MiB and 4 KiB, in pages: the ring is sized for the largest chunks. */
@@ -39,6 +42,43 @@ long itme_policy_ring(long budget, long planned)
 	return ring > budget / 2 ? budget / 2 : ring;
 }
 
+/* Not more than half of a budget that has been lowered since. */
+static long wide(const struct itme_queues *q, long budget, long ring)
+{
+	return min(READ_ONCE(q->wide), budget / 2 - ring);
+}
+
+/**
+ * itme_policy_ring_now - likewise, and what more of it has proven to pay
+ * @q: queues of DRAM
+ * @budget: of the tier, pages
+ *
+ * Return: pages
+ */
+long itme_policy_ring_now(const struct itme_queues *q, long budget)
+{
+	long ring = itme_policy_ring(budget, READ_ONCE(q->planned));
+
+	return ring + wide(q, budget, ring);
+}
+
+/**
+ * itme_policy_ahead - what all readers together may have ahead
+ * @q: queues of DRAM
+ * @budget: of the tier, pages
+ *
+ * Half of the ring, so that the other half is left for what they are in; that is no more
+ * when there is more ahead.
+ *
+ * Return: pages
+ */
+long itme_policy_ahead(const struct itme_queues *q, long budget)
+{
+	long ring = itme_policy_ring(budget, READ_ONCE(q->planned));
+
+	return ring / 2 + wide(q, budget, ring);
+}
+
 /**
  * itme_policy_stay_max - what may be kept from leaving a tier
  * @tier: memory tier, 0 is DRAM
@@ -64,7 +104,7 @@ long itme_policy_stay_max(int tier, long budget)
 bool itme_policy_fits_main(const struct itme_queues *q, long budget, long pages)
 {
 	return q->main.pages + q->held.pages + q->pinned + pages <=
-	       budget - itme_policy_ring(budget, q->planned);
+	       budget - itme_policy_ring_now(q, budget);
 }
 
 static bool can_leave(const struct itme_chunk *c)
@@ -94,7 +134,7 @@ static bool is_colder(const struct itme_chunk *c, u32 interval, u32 now)
  */
 bool itme_policy_spread(const struct itme_queues *q, long budget, u64 file, u32 idx)
 {
-	long room = budget - itme_policy_ring(budget, q->planned) - q->pinned;
+	long room = budget - itme_policy_ring_now(q, budget) - q->pinned;
 
 	if (room <= 0 || (u64)room >= file)
 		return true;

@@ -96,6 +96,7 @@ struct itme_queue {
  * @pinned: pages under ITME_ADVICE_PIN, on no queue
  * @planned: pages of a chunk of each plan, the largest, where plans that are trusted
  *	say of all that is used when; else 0
+ * @wide: pages to be ahead beyond the usual ring, see lookahead.h
  */
 struct itme_queues {
 	struct itme_queue main;
@@ -104,6 +105,7 @@ struct itme_queues {
 	struct itme_queue held;
 	long pinned;
 	long planned;
+	long wide;
 };
 
 /* Units of stamp and interval a second: 1 ms, nearly. */
@@ -122,6 +124,8 @@ static inline u32 itme_age(u32 stamp, u32 now)
 }
 
 long itme_policy_ring(long budget, long planned);
+long itme_policy_ring_now(const struct itme_queues *q, long budget);
+long itme_policy_ahead(const struct itme_queues *q, long budget);
 long itme_policy_stay_max(int tier, long budget);
 bool itme_policy_fits_main(const struct itme_queues *q, long budget, long pages);
 bool itme_policy_spread(const struct itme_queues *q, long budget, u64 file, u32 idx);

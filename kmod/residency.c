@@ -115,8 +115,10 @@ bool itme_chunk_begin_fill(struct itme_inode *ino, u32 idx, bool demand, bool ho
 		break;
 	case ITME_FILLING:
 		late = demand && (c->flags & ITME_C_PREFETCH);
-		if (late)
+		if (late) {
 			c->flags &= ~ITME_C_PREFETCH;
+			itme_plan_late(ino, c);
+		}
 		break;
 	}
 	if (begun) {
@@ -486,11 +488,11 @@ void itme_chunk_young(struct itme_inode *ino, u32 idx)
 	WRITE_ONCE(c->young, 1);
 }
 
-/* Room for what passes through DRAM, pages. */
+/* Room for what passes through DRAM, pages, but for what is wide. */
 long itme_chunk_ring(struct itme_fs *fs)
 {
 	return itme_policy_ring(atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget),
-				fs->queues[ITME_TIER_DRAM].planned);
+				READ_ONCE(fs->queues[ITME_TIER_DRAM].planned));
 }
 
 static u32 max_window(struct itme_inode *ino)
@@ -505,20 +507,20 @@ static u32 max_window(struct itme_inode *ino)
  * itme_chunk_issue_room - what may be read ahead now
  * @fs: file system
  *
- * What all readers together have ahead is bounded by half of the ring, so that the
- * other half is left for what they are in. What has been asked for counts before it
- * is charged: a reader that is ahead of the workers must not ask for the same room
+ * See itme_policy_ahead(). What has been asked for counts before it is charged: a reader that is ahead of the workers must not ask for the same room
  * twice. Under fs->lock.
  *
  * Return: pages, may be negative
  */
 long itme_chunk_issue_room(struct itme_fs *fs)
 {
-	long ahead = fs->queues[ITME_TIER_DRAM].ring.pages + fs->asked;
+	const struct itme_queues *q = &fs->queues[ITME_TIER_DRAM];
+	long budget = atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget);
+	long ahead = itme_policy_ahead(q, budget) - q->ring.pages - fs->asked;
 	long room = itme_tier_room(ITME_TIER_DRAM) - fs->asked;
 
 	lockdep_assert_held(&fs->lock);
-	return max(itme_chunk_ring(fs) - 2 * ahead, room) / 2;
+	return max(ahead, room / 2);
 }
 
 /**

@@ -68,11 +68,13 @@ void itme_plans_share(struct itme_fs *fs)
 
 	lockdep_assert_held(&fs->lock);
 	fs->queues[ITME_TIER_DRAM].planned = planned(fs);
+	if (!fs->queues[ITME_TIER_DRAM].planned)
+		WRITE_ONCE(fs->queues[ITME_TIER_DRAM].wide, 0);
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		long budget = atomic_long_read(&itme_tiers[tier].budget);
 		long pages = budget - fs->queues[tier].pinned -
 			     (tier == ITME_TIER_DRAM ?
-			      itme_policy_ring(budget, fs->queues[tier].planned) : 0);
+			      itme_policy_ring_now(&fs->queues[tier], budget) : 0);
 
 		left[tier] = max(0L, pages);
 	}

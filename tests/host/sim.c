@@ -517,6 +517,8 @@ static void step_reader(struct sim_reader *r)
 	r->waits = false;
 	r->at++;
 	r->wake_at = sim.now + r->compute_ns;
+	if (r->rest_every && r->at % r->rest_every == 0)
+		r->wake_at += r->rest_ns;
 	if (++sim.checks % 256 == 0)
 		sim_check();
 }

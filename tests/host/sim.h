@@ -53,6 +53,8 @@ struct sim_file {
  * @trace: chunks it uses, in order
  * @nr: of @trace
  * @compute_ns: after each
+ * @rest_every: uses after which it computes for longer; 0 never
+ * @rest_ns: by so much
  * @random: has said MADV_RANDOM
  * @at: next of @trace
  * @hits: found in memory, without a wait
@@ -63,6 +65,8 @@ struct sim_reader {
 	const u32 *trace;
 	u32 nr;
 	u64 compute_ns;
+	u32 rest_every;
+	u64 rest_ns;
 	bool random;
 	u32 at;
 	u32 hits;

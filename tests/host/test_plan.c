@@ -319,6 +319,54 @@ static void pauses(void)
 	sim_stop();
 }
 
+/* The last of so many passes, with a rest of 100 ms after every so many uses. */
+static struct sim_reader rests(struct sim_file *file, int passes, u32 every, struct sim_stats *s)
+{
+	struct sim_reader r = {
+		.file = file, .nr = NR, .compute_ns = SIM_MS / 10, .trace = strides(NR, 0, NR),
+		.rest_every = every, .rest_ns = 100 * SIM_MS,
+	};
+
+	for (int pass = 0; pass < passes; pass++) {
+		sim_stats_take();
+		CHECK(sim_run(&r, 1));
+		*s = sim_stats_take();
+	}
+	return r;
+}
+
+/*
+ * While the reader rests, the drive reads as far ahead as pays: what is more in the ring
+ * is less that stays. In a pass with one rest nothing would be won.
+ */
+static void wide(void)
+{
+	struct sim_config config = { .dram = 96, .worker_ns = 20000, .reads = true };
+	struct sim_reader narrow, now;
+	struct sim_file *file;
+	struct sim_stats least, s;
+
+	sim_start(&config);
+	file = sim_file(NR);
+	plan(file, true);
+	narrow = rests(file, 2, 40, &least);
+	now = rests(file, 20, 40, &s);
+	CHECK(now.stall_ns * 3 < narrow.stall_ns, "waited %lu ms, %lu ms before",
+	      (unsigned long)(now.stall_ns / SIM_MS), (unsigned long)(narrow.stall_ns / SIM_MS));
+	CHECK(s.fills < least.fills + NR / 5, "%u fills, %u before", s.fills, least.fills);
+	/* A budget that is lowered leaves no less than half for what stays. */
+	sim_budget(ITME_TIER_DRAM, 24);
+	CHECK(itme_policy_ring_now(&sim_fs()->queues[ITME_TIER_DRAM],
+				   24L * ITME_CHUNK_MAX_PAGES) == 12L * ITME_CHUNK_MAX_PAGES);
+	sim_budget(ITME_TIER_DRAM, 96);
+	/* Without rests it comes to MIN again. */
+	rests(file, 40, 0, &s);
+	CHECK(s.fills <= NR - stays(&config, 1) + 4, "%u fills", s.fills);
+	rests(file, 20, NR, &s);
+	CHECK(s.fills <= NR - stays(&config, 1) + 4, "%u fills", s.fills);
+	sim_stop();
+}
+
 /* What is used often is in memory once, and counts once. */
 static void counted_once(void)
 {
@@ -413,6 +461,7 @@ static const struct test tests[] = {
 	{ "one has ended", ended },
 	{ "one is removed", unplanned },
 	{ "a pause", pauses },
+	{ "rests widen the ring", wide },
 	{ "a chunk counts once", counted_once },
 	{ "a file that no plan names", strays },
 	{ "as many as there may be", places },
