@@ -22,7 +22,7 @@
 /* Has all been read that there is room for? Asked when the first of it has been used. */
 static bool is_full(struct itme_fs *fs, long chunk)
 {
-	const struct itme_queue *ring = &fs->queues[ITME_TIER_DRAM].ring;
+	struct itme_queue *ring = &fs->queues[ITME_TIER_DRAM].ring;
 	const struct itme_chunk *newest = list_first_entry_or_null(&ring->list, struct itme_chunk,
 								   node);
 
