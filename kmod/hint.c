@@ -109,8 +109,7 @@ u32 itme_hint_bound(struct itme_inode *ino, int tier)
 	long pages = max(0L, itme_tier_room(tier));
 
 	if (tier == ITME_TIER_DRAM)
-		pages = max(pages, itme_policy_ahead(q, budget) -
-				   READ_ONCE(q->ring.pages));
+		pages = max(pages, itme_policy_ahead(q, budget) - READ_ONCE(q->ring.pages));
 	return min_t(u64, U32_MAX, ((u64)pages << PAGE_SHIFT) >> ino->chunk_shift);
 }
 

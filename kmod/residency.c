@@ -507,8 +507,9 @@ static u32 max_window(struct itme_inode *ino)
  * itme_chunk_issue_room - what may be read ahead now
  * @fs: file system
  *
- * See itme_policy_ahead(). What has been asked for counts before it is charged: a reader that is ahead of the workers must not ask for the same room
- * twice. Under fs->lock.
+ * See itme_policy_ahead(). What has been asked for counts before it is charged: a
+ * reader that is ahead of the workers must not ask for the same room twice. Under
+ * fs->lock.
  *
  * Return: pages, may be negative
  */
