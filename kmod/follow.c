@@ -22,28 +22,8 @@
 /* Has all been read that there is room for? Asked when the first of it has been used. */
 static bool is_full(struct itme_fs *fs, long chunk)
 {
-	struct itme_queue *ring = &fs->queues[ITME_TIER_DRAM].ring;
-	const struct itme_chunk *newest = list_first_entry_or_null(&ring->list, struct itme_chunk,
-								   node);
-
-	return newest && newest->state == ITME_RESIDENT && !fs->asked &&
+	return !fs->asked && !atomic_read(&fs->prefetches) &&
 	       itme_chunk_issue_room(fs) < 2 * chunk;
-}
-
-/* The ring of those plans that share it is as wide as paid in the pass that has ended. */
-static void passed(struct itme_fs *fs)
-{
-	struct itme_queues *q = &fs->queues[ITME_TIER_DRAM];
-	long budget = atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget);
-	long ring = itme_policy_ring(budget, q->planned), wide = 0;
-
-	if (q->planned)
-		wide = itme_lookahead_pass(&fs->lookahead, q->wide, ring, q->planned);
-	wide = clamp(wide, 0L, max(0L, budget / 2 - ring));
-	if (wide == q->wide)
-		return;
-	WRITE_ONCE(q->wide, wide);
-	itme_plans_share(fs);
 }
 
 /* A cursor has moved from @from: a stage may have been entered, a pass ended. */
@@ -59,7 +39,7 @@ static void moved(struct itme_plan *plan, struct itme_cursor *c, u32 from)
 	if (c->pos >= from)
 		return;
 	plan->passes++;
-	passed(plan->fs);
+	itme_plans_passed(plan);
 	plan->cycle = min_t(u32, itme_age(plan->passed, now), CYCLE_MAX);
 	plan->passed = now;
 }
@@ -167,6 +147,9 @@ bool itme_plan_touch(struct itme_inode *ino, u32 idx, bool named)
 		fits = fit == ITME_FIT_LATE || (fit == ITME_FIT_EXPECTED && in_order(plan, c));
 		known |= fit != ITME_FIT_UNKNOWN || plan->learned;
 		plan->jumps += !fits;
+		/* What is ahead is not for who is elsewhere. */
+		if (fit == ITME_FIT_JUMP)
+			fs->lookahead.full = false;
 		if (fit != ITME_FIT_UNKNOWN)
 			believed = itme_cursors_judge(&plan->cursors, c, fits);
 		judge(plan, fits);

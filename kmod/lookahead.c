@@ -17,7 +17,25 @@ void itme_lookahead_dry(struct itme_lookahead *l)
 }
 
 /**
- * itme_lookahead_pass - a pass has ended
+ * itme_lookahead_passed - a pass of a plan has ended
+ * @l: what is counted
+ * @pages: of the plan
+ *
+ * One of a large plan counts for more than one of a small one beside it.
+ *
+ * Return: true when a pass of all plans has ended, as it were
+ */
+bool itme_lookahead_passed(struct itme_lookahead *l, u64 pages)
+{
+	l->passed += pages;
+	if (l->passed < l->pages)
+		return false;
+	l->passed = 0;
+	return true;
+}
+
+/**
+ * itme_lookahead_wide - how wide is the ring to be in the next pass?
  * @l: what is counted; begins anew
  * @wide: what is ahead beyond the usual, pages
  * @ring: the usual, pages
@@ -26,9 +44,9 @@ void itme_lookahead_dry(struct itme_lookahead *l)
  * By a quarter up, as long as it pays; by a sixteenth down, as long as nobody waits
  * for what there was time to read. In between it stays.
  *
- * Return: what is to be ahead beyond the usual in the next one, pages
+ * Return: what is to be ahead beyond the usual, pages
  */
-long itme_lookahead_pass(struct itme_lookahead *l, long wide, long ring, long step)
+long itme_lookahead_wide(struct itme_lookahead *l, long wide, long ring, long step)
 {
 	u32 swings = l->swings;
 

@@ -19,13 +19,18 @@
  * struct itme_lookahead - what is counted
  * @full: since somebody waited last, all was read that there was room for
  * @swings: times in this pass that the ring was full and then ran dry
+ * @passed: pages of plans whose pass has ended since
+ * @pages: of all plans in the ring: when so many have passed, a pass of them has ended
  */
 struct itme_lookahead {
 	bool full;
 	u32 swings;
+	u64 passed;
+	u64 pages;
 };
 
 void itme_lookahead_dry(struct itme_lookahead *l);
-long itme_lookahead_pass(struct itme_lookahead *l, long wide, long ring, long step);
+bool itme_lookahead_passed(struct itme_lookahead *l, u64 pages);
+long itme_lookahead_wide(struct itme_lookahead *l, long wide, long ring, long step);
 
 #endif /* ITME_LOOKAHEAD_H */

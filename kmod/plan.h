@@ -152,6 +152,7 @@ struct itme_plan *itme_plan_find(struct itme_fs *fs, u32 id);
 bool itme_plan_names(const struct itme_plan *plan, u32 object);
 void itme_plans_stray(struct itme_fs *fs, u32 object);
 void itme_plans_share(struct itme_fs *fs);
+void itme_plans_passed(struct itme_plan *plan);
 
 /* follow.c */
 bool itme_plan_touch(struct itme_inode *ino, u32 idx, bool named);

@@ -68,15 +68,17 @@ long itme_policy_ring_now(const struct itme_queues *q, long budget)
  * @budget: of the tier, pages
  *
  * Half of the ring, so that the other half is left for what they are in; that is no more
- * when there is more ahead.
+ * when there is more ahead. What is wide counts as far as main has left the room for it.
  *
  * Return: pages
  */
 long itme_policy_ahead(const struct itme_queues *q, long budget)
 {
 	long ring = itme_policy_ring(budget, READ_ONCE(q->planned));
+	long left = budget - ring - READ_ONCE(q->main.pages) - READ_ONCE(q->held.pages) -
+		    READ_ONCE(q->pinned);
 
-	return ring / 2 + wide(q, budget, ring);
+	return ring / 2 + clamp(left, 0L, wide(q, budget, ring));
 }
 
 /**

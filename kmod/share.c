@@ -24,21 +24,35 @@ static bool shares(const struct itme_plan *plan)
 	return plan->seq.cyclic && plan->trusted && plan->pages && (plan->opens || plan->budget);
 }
 
-/* See struct itme_queues; nothing, unless all that was used of late is in a plan. */
-static long planned(struct itme_fs *fs)
+/*
+ * The ring, see struct itme_queues: nothing is planned, unless all that was used of late is
+ * in a plan. What is wide leaves room for the budgets of plans.
+ */
+static void size_ring(struct itme_fs *fs)
 {
 	bool stray = fs->stray && itme_age(fs->stray_at, itme_now()) < ITME_STALE;
+	long budget = atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget);
+	struct itme_queues *q = &fs->queues[ITME_TIER_DRAM];
+	u64 pages = 0, promised = 0;
 	struct itme_plan *plan;
-	long chunks = 0;
+	long chunks = 0, most;
 
 	list_for_each_entry(plan, &fs->plans, node) {
 		if (!shares(plan))
 			continue;
 		chunks += plan->chunk;
+		pages += plan->pages;
+		promised += min(plan->budget, plan->pages);
 		if (stray && itme_plan_names(plan, fs->stray))
 			stray = false;
 	}
-	return stray ? 0 : chunks;
+	if (!chunks)
+		fs->lookahead = (struct itme_lookahead){};
+	fs->lookahead.pages = pages;
+	WRITE_ONCE(q->planned, stray ? 0 : chunks);
+	most = budget - itme_policy_ring(budget, q->planned) - q->pinned;
+	most = chunks && most > 0 && promised < (u64)most ? most - promised : 0;
+	WRITE_ONCE(q->wide, min(q->wide, most));
 }
 
 /**
@@ -67,9 +81,7 @@ void itme_plans_share(struct itme_fs *fs)
 	struct itme_plan *plan;
 
 	lockdep_assert_held(&fs->lock);
-	fs->queues[ITME_TIER_DRAM].planned = planned(fs);
-	if (!fs->queues[ITME_TIER_DRAM].planned)
-		WRITE_ONCE(fs->queues[ITME_TIER_DRAM].wide, 0);
+	size_ring(fs);
 	for (int tier = 0; tier < ITME_MEM_TIERS; tier++) {
 		long budget = atomic_long_read(&itme_tiers[tier].budget);
 		long pages = budget - fs->queues[tier].pinned -
@@ -108,6 +120,34 @@ void itme_plans_share(struct itme_fs *fs)
 			plan->share[ITME_TIER_CXL] =
 				mul_u64_u64_shr(rest, share_of(left[ITME_TIER_CXL], out), 32);
 	}
+}
+
+/**
+ * itme_plans_passed - a pass of a plan has ended
+ * @plan: the plan
+ *
+ * The ring becomes as wide as the pass has shown that it pays; no wider before main has
+ * left the room for what it was to be by now. Under fs->lock.
+ */
+void itme_plans_passed(struct itme_plan *plan)
+{
+	struct itme_fs *fs = plan->fs;
+	struct itme_queues *q = &fs->queues[ITME_TIER_DRAM];
+	long budget = atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget);
+	long ring = itme_policy_ring(budget, q->planned);
+	long wide;
+
+	lockdep_assert_held(&fs->lock);
+	if (!shares(plan) || !itme_lookahead_passed(&fs->lookahead, plan->pages))
+		return;
+	wide = itme_lookahead_wide(&fs->lookahead, q->wide, ring, plan->chunk);
+	wide = min(wide, budget / 2 - ring);
+	/* What was to stay leaves as the sampler comes by, and not to a chunk. */
+	if (wide == q->wide ||
+	    (wide > q->wide && itme_policy_ahead(q, budget) < (ring + q->wide) / 2))
+		return;
+	WRITE_ONCE(q->wide, wide);
+	itme_plans_share(fs);
 }
 
 /**

@@ -295,6 +295,7 @@ static void end_fill(int i, bool resident, int err)
 	struct fill fill = sim.fill[i];
 
 	sim.fill[i] = sim.fill[--sim.nr_fills];
+	sim.fs.prefetches.v -= !fill.demand;
 	if (resident) {
 		sim.stats.fills++;
 		sim.all_fills++;
@@ -376,6 +377,7 @@ static void fill(struct itme_inode *ino, u32 idx, bool demand, int tier)
 		itme_chunk_end_fill(ino, idx, false, -EAGAIN);
 		return;
 	}
+	sim.fs.prefetches.v += !demand;
 	sim.fill[sim.nr_fills++] = (struct fill){
 		.ino = ino, .idx = idx, .demand = demand, .tier = tier, .done_at = NEVER,
 		.begun = sim.now, .order = sim.order++,

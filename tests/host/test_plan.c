@@ -342,22 +342,37 @@ static struct sim_reader rests(struct sim_file *file, int passes, u32 every, str
 static void wide(void)
 {
 	struct sim_config config = { .dram = 96, .worker_ns = 20000, .reads = true };
+	struct itme_queues *q = &sim_fs()->queues[ITME_TIER_DRAM];
+	struct sim_file *file, *other;
 	struct sim_reader narrow, now;
-	struct sim_file *file;
 	struct sim_stats least, s;
+	struct itme_plan *p;
+	long was;
 
 	sim_start(&config);
 	file = sim_file(NR);
-	plan(file, true);
+	other = sim_file(4);
+	p = plan(file, true);
 	narrow = rests(file, 2, 40, &least);
 	now = rests(file, 20, 40, &s);
 	CHECK(now.stall_ns * 3 < narrow.stall_ns, "waited %lu ms, %lu ms before",
 	      (unsigned long)(now.stall_ns / SIM_MS), (unsigned long)(narrow.stall_ns / SIM_MS));
 	CHECK(s.fills < least.fills + NR / 5, "%u fills, %u before", s.fills, least.fills);
+	/* Who reads without a plan has a ring beside it. */
+	was = q->wide;
+	run(other, 0, 1, SIM_MS);
+	CHECK(!q->planned && q->wide == was, "%ld, was %ld", q->wide, was);
+	/* The budget of a plan is kept. */
+	p->budget = 90 * ITME_CHUNK_MAX_PAGES;
+	itme_plans_balance(sim_fs());
+	CHECK(!q->wide, "%ld", q->wide);
+	p->budget = 0;
+	rests(file, 40, 40, &s);
+	CHECK(q->wide >= 8 * (long)ITME_CHUNK_MAX_PAGES, "%ld", q->wide);
 	/* A budget that is lowered leaves no less than half for what stays. */
 	sim_budget(ITME_TIER_DRAM, 24);
-	CHECK(itme_policy_ring_now(&sim_fs()->queues[ITME_TIER_DRAM],
-				   24L * ITME_CHUNK_MAX_PAGES) == 12L * ITME_CHUNK_MAX_PAGES);
+	CHECK(itme_policy_ring_now(q, 24L * ITME_CHUNK_MAX_PAGES) ==
+	      12L * ITME_CHUNK_MAX_PAGES);
 	sim_budget(ITME_TIER_DRAM, 96);
 	/* Without rests it comes to MIN again. */
 	rests(file, 40, 0, &s);
