@@ -74,6 +74,34 @@ TEST(ItmedJudge, AnotherOrder)
 			<< i;
 }
 
+// Weights that an engine has copied: what it still uses of each layer is small.
+TEST(ItmedJudge, APartOfEachStage)
+{
+	Judge judge;
+	const auto look = [&](std::uint64_t i, std::uint64_t used, std::uint64_t wasted) {
+		Sample sample = at(10 * i, 100 * i);
+		sample.used = used;
+		sample.wasted = wasted;
+		return judge.look(sample, limits);
+	};
+
+	judge.begin(4, false);
+	pass(judge, 0, 4);
+	// Not all stages have been used again: one may be that never is.
+	for (std::uint64_t i = 0; i < 5; i++)
+		EXPECT_EQ(look(i, 10 * i, 90 * i), Verdict::fits) << i;
+	pass(judge, 0, 4);
+	EXPECT_EQ(look(5, 50, 450), Verdict::fits);
+	EXPECT_EQ(look(6, 60, 540), Verdict::fits);
+	EXPECT_EQ(look(7, 70, 630), Verdict::wasteful);
+	// Half of it is used, or once in a while much is not.
+	judge.begin(4, false);
+	pass(judge, 0, 4);
+	pass(judge, 0, 4);
+	for (std::uint64_t i = 0; i < 9; i++)
+		EXPECT_EQ(look(i, 50 * i, 90 * (i % 3 || !i ? i : i - 1)), Verdict::fits) << i;
+}
+
 TEST(ItmedJudge, SomeStagesOnly)
 {
 	Judge judge;

@@ -25,6 +25,7 @@ void Judge::begin(std::size_t stages, bool reduced)
 	concluded_ = false;
 	first_ = true;
 	bad_ = 0;
+	wasteful_ = 0;
 }
 
 void Judge::entered(std::uint32_t stage)
@@ -59,7 +60,9 @@ Verdict Judge::look(const Sample &sample, const JudgeLimits &limits)
 	const std::uint64_t fills = since(sample.fills, before.fills);
 	const std::uint64_t demanded = since(sample.demanded, before.demanded);
 	const std::uint64_t jumps = since(sample.jumps, before.jumps);
-	const bool touched = first_ || entered_ || fills || jumps || sample.used != before.used ||
+	const std::uint64_t used = since(sample.used, before.used);
+	const std::uint64_t wasted = since(sample.wasted, before.wasted);
+	const bool touched = first_ || entered_ || fills || jumps || used ||
 			     sample.passes != before.passes;
 
 	if (touched)
@@ -73,6 +76,11 @@ Verdict Judge::look(const Sample &sample, const JudgeLimits &limits)
 		bad_ = jumps * 4 > fills ? bad_ + 1 : 0;
 		if (bad_ >= limits.wrong)
 			return Verdict::wrong;
+		// Stages as a whole are another matter, see below. Here a part of each is: of weights
+		// that were copied, what lies between them.
+		wasteful_ = settled() && wasted > used ? wasteful_ + 1 : 0;
+		if (wasteful_ >= limits.wrong)
+			return Verdict::wasteful;
 		if (reduced_ && demanded * 2 > fills)
 			return Verdict::outgrown;
 	}

@@ -11,6 +11,7 @@ namespace itmed
 enum class Verdict {
 	fits,	  ///< or it is too early to tell
 	wrong,	  ///< the order is another one
+	wasteful, ///< most of what it reads ahead is not used
 	partial,  ///< some stages are never used
 	outgrown, ///< what a reduced plan left out is used after all
 	unused,	  ///< it was read once, and then left alone
@@ -25,6 +26,7 @@ struct Sample {
 	std::uint64_t fills = 0;     ///< chunks that were read
 	std::uint64_t demanded = 0;  ///< of these, those that somebody waited for
 	std::uint64_t used = 0;	     ///< bytes that were read ahead and then used
+	std::uint64_t wasted = 0;    ///< bytes that were, and left unused
 	std::uint64_t planned = 0;   ///< bytes of the plan
 	std::uint64_t in_memory = 0; ///< bytes of its files
 };
@@ -73,7 +75,8 @@ private:
 	bool first_ = true;
 	Sample last_;
 	std::uint64_t touched_ = 0; ///< when something was seen last
-	unsigned int bad_ = 0;
+	unsigned int bad_ = 0;	    ///< looks in a row
+	unsigned int wasteful_ = 0; ///< likewise
 };
 
 } // namespace itmed

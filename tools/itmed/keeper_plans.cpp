@@ -409,7 +409,8 @@ itme::Result<Sample> Keeper::sample(const Model &model, std::uint64_t now)
 		const std::uint64_t chunk = std::max(part.info.chunk_size, 1U);
 		sample.fills += stats->read_bytes / chunk;
 		sample.demanded += stats->demand_bytes / chunk;
-		sample.used += stats->prefetch_used_bytes;
+		sample.used += stats->prefetch_used_bytes + stats->prefetch_late_bytes;
+		sample.wasted += stats->prefetch_wasted_bytes;
 		sample.in_memory += part.info.dram + part.info.cxl;
 	}
 	return sample;
@@ -470,16 +471,19 @@ void Keeper::act(Model &model, Verdict verdict)
 		return;
 	}
 	case Verdict::wrong:
+	case Verdict::wasteful:
 		if (model.rule.plan == PlanFrom::header) {
-			model.note = "is used in another order than its header says, but a rule "
-				     "wants that one";
+			model.note = "is not used as its header says, but a rule wants that plan";
 			return;
 		}
 		remove_plan(model);
 		model.phase = Phase::learning;
-		model.note = model.origin == Origin::header
-				     ? "it is used in another order than its header says"
-				     : "it is used in another order than was learned";
+		model.note = fmt::format("{} {}",
+					 verdict == Verdict::wasteful
+						 ? "most that was read ahead is not used, other than"
+						 : "it is used in another order than",
+					 model.origin == Origin::header ? "its header says"
+									: "was learned");
 		spdlog::info("{}: {}; its order is learned", printable(model.name), model.note);
 		Record &record = record_of(model);
 		record.wrong_header |= model.origin == Origin::header;
