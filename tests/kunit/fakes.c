@@ -63,6 +63,10 @@ void itme_plan_missed(struct itme_inode *ino, u32 idx)
 	lockdep_assert_held(&ino->fs->lock);
 }
 
+void itme_plan_late(struct itme_inode *ino, const struct itme_chunk *c)
+{
+}
+
 void itme_triggers_left(struct itme_inode *ino, u32 idx)
 {
 	lockdep_assert_held(&ino->fs->lock);
