@@ -62,8 +62,8 @@ Verdict Judge::look(const Sample &sample, const JudgeLimits &limits)
 	const std::uint64_t jumps = since(sample.jumps, before.jumps);
 	const std::uint64_t used = since(sample.used, before.used);
 	const std::uint64_t wasted = since(sample.wasted, before.wasted);
-	const bool touched = first_ || entered_ || fills || jumps || used ||
-			     sample.passes != before.passes;
+	const bool touched =
+		first_ || entered_ || fills || jumps || used || sample.passes != before.passes;
 
 	if (touched)
 		touched_ = sample.now;
@@ -76,8 +76,8 @@ Verdict Judge::look(const Sample &sample, const JudgeLimits &limits)
 		bad_ = jumps * 4 > fills ? bad_ + 1 : 0;
 		if (bad_ >= limits.wrong)
 			return Verdict::wrong;
-		// Stages as a whole are another matter, see below. Here a part of each is: of weights
-		// that were copied, what lies between them.
+		// Stages as a whole are another matter, see below. Here a part of each is: of
+		// weights that were copied, what lies between them.
 		wasteful_ = settled() && wasted > used ? wasteful_ + 1 : 0;
 		if (wasteful_ >= limits.wrong)
 			return Verdict::wasteful;

@@ -478,12 +478,10 @@ void Keeper::act(Model &model, Verdict verdict)
 		}
 		remove_plan(model);
 		model.phase = Phase::learning;
-		model.note = fmt::format("{} {}",
-					 verdict == Verdict::wasteful
-						 ? "most that was read ahead is not used, other than"
-						 : "it is used in another order than",
-					 model.origin == Origin::header ? "its header says"
-									: "was learned");
+		model.note = fmt::format(
+			verdict == Verdict::wasteful ? "most of what {} is not used"
+						     : "it is used in another order than {}",
+			model.origin == Origin::header ? "its header says" : "was learned");
 		spdlog::info("{}: {}; its order is learned", printable(model.name), model.note);
 		Record &record = record_of(model);
 		record.wrong_header |= model.origin == Origin::header;
