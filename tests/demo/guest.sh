@@ -63,7 +63,8 @@ measure() {
 	(
 		echo "$BASHPID" >"$DEMO_CGROUP/cgroup.procs"
 		exec "$@" "$DEMO_NODE" "$here/decode.mjs" --lib "$DEMO_LIB" --model $DEMO_MODEL \
-			--out "$DEMO_OUT.json" --disk $disk --tokens "$DEMO_TOKENS" --warm "$DEMO_WARM" --at "$here/snapshot"
+			--out "$DEMO_OUT.json" --disk $disk --tokens "$DEMO_TOKENS" --warm "$DEMO_WARM" --threads "$DEMO_THREADS" \
+			--at "$here/snapshot"
 	) >"$DEMO_OUT.log" 2>&1 &
 	follow $! "$DEMO_OUT.log"
 	wait $! || status=$?

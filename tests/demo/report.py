@@ -113,6 +113,7 @@ def table(runs, model, opt, limit):
 def notes(runs, model, opt, limit):
     dram, host = runs["dram"], opt.host
     consumed = model.size / dram.seconds()
+    reads = runs["itme"].per_token(runs["itme"].disk_bytes)
     # The fastest token of each: the rest says how busy this machine was.
     slower = min(dram.token_s) / min(host["token_s"])
     for text in (
@@ -126,7 +127,8 @@ def notes(runs, model, opt, limit):
         f"Read-ahead of the stock run: {opt.readahead} KiB, the best of those tried.",
         f"Scale: the emulated CPU decodes {slower:.0f} times slower than this machine's. The drive is throttled to "
         f"{opt.bps / MB:.0f} MB/s; decoding in DRAM consumes {consumed / MB:.0f} MB/s, {consumed / opt.bps:.1f} times that "
-        "(for a PCIe 5 drive beside two channels of DDR5: about 5 times). Each load from emulated CXL memory is trapped, "
+        "(for a PCIe 5 drive beside two channels of DDR5: about 5 times). What ITME reads takes the drive "
+        f"{reads / opt.bps:.2f} s a token, decoding in DRAM {dram.seconds():.2f} s. Each load from emulated CXL memory is trapped, "
         "so CXL looks slower than it is. Compare the columns; the times themselves mean nothing.",
         "Fault stall: what threads lost in faults, summed. Stock: time within filemap_fault(), which reads in and waits, "
         "and makes room first; ITME: waits for a fill, by its own count.",
