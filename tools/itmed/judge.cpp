@@ -77,8 +77,10 @@ Verdict Judge::look(const Sample &sample, const JudgeLimits &limits)
 		if (bad_ >= limits.wrong)
 			return Verdict::wrong;
 		// Stages as a whole are another matter, see below. Here a part of each is: of
-		// weights that were copied, what lies between them.
-		wasteful_ = settled() && wasted > used ? wasteful_ + 1 : 0;
+		// weights that were copied, what lies between them. What nobody comes for is given
+		// up after a while only, so not in each look.
+		if (settled() && used + wasted)
+			wasteful_ = wasted > used ? wasteful_ + 1 : 0;
 		if (wasteful_ >= limits.wrong)
 			return Verdict::wasteful;
 		if (reduced_ && demanded * 2 > fills)
