@@ -43,6 +43,31 @@ int put(int fd, uint64_t off, uint64_t len, uint64_t seed)
 	return err;
 }
 
+int all_zero(const char *p, size_t len)
+{
+	return !len || (!p[0] && !memcmp(p, p + 1, len - 1));
+}
+
+int reads_zero(int fd, uint64_t off, uint64_t len)
+{
+	char *buf = malloc(len);
+	int ok = buf && pread(fd, buf, len, off) == (ssize_t)len && all_zero(buf, len);
+
+	free(buf);
+	return ok;
+}
+
+int write_at(int fd, uint64_t off, uint64_t len, uint64_t seed)
+{
+	char *buf = malloc(len);
+	ssize_t n;
+
+	pattern_fill(buf, len, off, seed);
+	n = pwrite(fd, buf, len, off);
+	free(buf);
+	return n == (ssize_t)len ? 0 : n < 0 ? -errno : -EIO;
+}
+
 int limit(const char *dir, uint32_t flags, uint64_t *bytes, uint64_t *used)
 {
 	struct itme_limit arg = { .bytes = *bytes, .flags = flags };
