@@ -473,6 +473,7 @@ u32 itme_now(void);
 struct itme_queue *itme_queue_of(struct itme_fs *fs, const struct itme_chunk *c);
 void itme_queue_add(struct itme_inode *ino, struct itme_chunk *c);
 void itme_queue_del(struct itme_inode *ino, struct itme_chunk *c);
+void itme_queue_set_untouched(struct itme_inode *ino, struct itme_chunk *c, bool untouched);
 void itme_queue_change_tier(struct itme_inode *ino, struct itme_chunk *c, int tier);
 bool itme_queue_fits_main(struct itme_inode *ino, u32 idx);
 bool itme_queue_spread_main(struct itme_inode *ino, u32 idx);
@@ -505,6 +506,10 @@ struct itme_inode *itme_chunk_begin_colder(struct itme_fs *fs, int tier, u32 int
 int itme_chunk_wait(struct itme_inode *ino, u32 idx);
 int itme_chunk_error(struct itme_inode *ino, u32 idx);
 bool itme_chunk_kept(const struct itme_inode *ino, u32 idx);
+struct itme_chunk itme_chunk_peek(struct itme_inode *ino, u32 idx);
+void itme_chunks_forget(struct itme_inode *ino);
+
+/* touch.c */
 bool itme_chunk_untouched(const struct itme_inode *ino, u32 idx);
 void itme_chunk_young(struct itme_inode *ino, u32 idx);
 long itme_chunk_ring(struct itme_fs *fs);
@@ -513,8 +518,6 @@ void itme_chunk_give_up(struct itme_inode *ino, u32 idx);
 struct itme_range itme_chunk_touch(struct itme_inode *ino, u32 idx, bool random);
 u32 itme_chunk_interval(struct itme_inode *ino, u32 idx);
 bool itme_chunk_demotable(struct itme_inode *ino, u32 idx);
-struct itme_chunk itme_chunk_peek(struct itme_inode *ino, u32 idx);
-void itme_chunks_forget(struct itme_inode *ino);
 
 /* fill.c */
 struct fill;

@@ -72,6 +72,20 @@ void itme_queue_del(struct itme_inode *ino, struct itme_chunk *c)
 	c->flags &= ~ITME_C_HELD;
 }
 
+/* Filled, and to be used: another queue than when it has been used. Under fs->lock. */
+void itme_queue_set_untouched(struct itme_inode *ino, struct itme_chunk *c, bool untouched)
+{
+	bool queued = !list_empty(&c->node) && !(c->flags & ITME_C_HELD);
+
+	if (queued)
+		itme_queue_del(ino, c);
+	c->flags &= ~ITME_C_UNTOUCHED;
+	if (untouched)
+		c->flags |= ITME_C_UNTOUCHED;
+	if (queued)
+		itme_queue_add(ino, c);
+}
+
 bool itme_queue_fits_main(struct itme_inode *ino, u32 idx)
 {
 	long budget = atomic_long_read(&itme_tiers[ITME_TIER_DRAM].budget);
