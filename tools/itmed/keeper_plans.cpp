@@ -479,9 +479,11 @@ void Keeper::act(Model &model, Verdict verdict)
 		remove_plan(model);
 		model.phase = Phase::learning;
 		model.note = fmt::format(
-			verdict == Verdict::wasteful ? "most of what {} is not used"
-						     : "it is used in another order than {}",
-			model.origin == Origin::header ? "its header says" : "was learned");
+			"{} {}{}",
+			verdict == Verdict::wasteful ? "most of what"
+						     : "it is used in another order than",
+			model.origin == Origin::header ? "its header says" : "was learned",
+			verdict == Verdict::wasteful ? " is not used" : "");
 		spdlog::info("{}: {}; its order is learned", printable(model.name), model.note);
 		Record &record = record_of(model);
 		record.wrong_header |= model.origin == Origin::header;
