@@ -74,34 +74,41 @@ TEST(ItmedJudge, AnotherOrder)
 			<< i;
 }
 
-// Weights that an engine has copied: what it still uses of each layer is small.
-TEST(ItmedJudge, APartOfEachStage)
+// Weights that an engine has copied: what it still uses lies between them.
+TEST(ItmedJudge, AllIsWaitedFor)
 {
 	Judge judge;
-	const auto look = [&](std::uint64_t i, std::uint64_t used, std::uint64_t wasted) {
-		Sample sample = at(10 * i, 100 * i);
-		sample.used = used;
-		sample.wasted = wasted;
+	const auto look = [&](std::uint64_t i, std::uint64_t fills, std::uint64_t demanded) {
+		Sample sample = at(10 * i, fills);
+		sample.demanded = demanded;
 		return judge.look(sample, limits);
 	};
 
 	judge.begin(4, false);
 	pass(judge, 0, 4);
-	// Not all stages have been used again: one may be that never is.
+	// Not all stages have been used again: that is how a model is loaded.
 	for (std::uint64_t i = 0; i < 5; i++)
-		EXPECT_EQ(look(i, 10 * i, 90 * i), Verdict::fits) << i;
+		EXPECT_EQ(look(i, 100 * i, 95 * i), Verdict::fits) << i;
 	pass(judge, 0, 4);
-	EXPECT_EQ(look(5, 50, 450), Verdict::fits);
-	EXPECT_EQ(look(6, 60, 540), Verdict::fits);
-	// Nothing has been used or given up in the meantime.
-	EXPECT_EQ(look(7, 60, 540), Verdict::fits);
-	EXPECT_EQ(look(8, 70, 630), Verdict::wasteful);
-	// Half of it is used, or once in a while much is not.
+	EXPECT_EQ(look(5, 500, 475), Verdict::fits);
+	EXPECT_EQ(look(6, 600, 570), Verdict::fits);
+	// Too little for that, but it counts with what comes.
+	EXPECT_EQ(look(7, 610, 580), Verdict::fits);
+	EXPECT_EQ(look(8, 615, 585), Verdict::fits);
+	EXPECT_EQ(look(9, 620, 590), Verdict::useless);
+	// The heads of experts are waited for, the rest is not.
 	judge.begin(4, false);
 	pass(judge, 0, 4);
 	pass(judge, 0, 4);
 	for (std::uint64_t i = 0; i < 9; i++)
-		EXPECT_EQ(look(i, 50 * i, 90 * (i % 3 || !i ? i : i - 1)), Verdict::fits) << i;
+		EXPECT_EQ(look(i, 100 * i, 80 * i), Verdict::fits) << i;
+	// All that is planned is in memory.
+	for (std::uint64_t i = 10; i < 19; i++) {
+		Sample sample = at(10 * i, 100 * i);
+		sample.demanded = 100 * i;
+		sample.in_memory = sample.planned;
+		EXPECT_EQ(judge.look(sample, limits), Verdict::fits) << i;
+	}
 }
 
 TEST(ItmedJudge, SomeStagesOnly)

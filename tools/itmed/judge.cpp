@@ -25,7 +25,7 @@ void Judge::begin(std::size_t stages, bool reduced)
 	concluded_ = false;
 	first_ = true;
 	bad_ = 0;
-	wasteful_ = 0;
+	useless_ = 0;
 }
 
 void Judge::entered(std::uint32_t stage)
@@ -56,33 +56,36 @@ std::vector<bool> Judge::rarely_entered() const
 
 Verdict Judge::look(const Sample &sample, const JudgeLimits &limits)
 {
-	const Sample before = first_ ? sample : last_;
-	const std::uint64_t fills = since(sample.fills, before.fills);
-	const std::uint64_t demanded = since(sample.demanded, before.demanded);
-	const std::uint64_t jumps = since(sample.jumps, before.jumps);
-	const std::uint64_t used = since(sample.used, before.used);
-	const std::uint64_t wasted = since(sample.wasted, before.wasted);
-	const bool touched =
-		first_ || entered_ || fills || jumps || used || sample.passes != before.passes;
+	const bool touched = first_ || entered_ || sample.fills != last_.fills ||
+			     sample.jumps != last_.jumps || sample.used != last_.used ||
+			     sample.passes != last_.passes;
 
+	if (first_)
+		judged_ = sample;
 	if (touched)
 		touched_ = sample.now;
 	first_ = false;
 	entered_ = false;
 	last_ = sample;
 
+	const std::uint64_t fills = since(sample.fills, judged_.fills);
+	const std::uint64_t demanded = since(sample.demanded, judged_.demanded);
+	const std::uint64_t jumps = since(sample.jumps, judged_.jumps);
+
 	// A use is seen once after each read, so what is read bounds what is seen.
 	if (fills >= fills_min) {
+		judged_ = sample;
 		bad_ = jumps * 4 > fills ? bad_ + 1 : 0;
 		if (bad_ >= limits.wrong)
 			return Verdict::wrong;
-		// Stages as a whole are another matter, see below. Here a part of each is: of
-		// weights that were copied, what lies between them. What nobody comes for is given
-		// up after a while only, so not in each look.
-		if (settled() && used + wasted)
-			wasteful_ = wasted > used ? wasteful_ + 1 : 0;
-		if (wasteful_ >= limits.wrong)
-			return Verdict::wasteful;
+		// Of weights that an engine has copied, what lies between them is used still, in
+		// order. What is read ahead is not, and stands in the way of what is.
+		useless_ =
+			settled() && sample.in_memory < sample.planned && demanded * 8 > fills * 7
+				? useless_ + 1
+				: 0;
+		if (useless_ >= limits.wrong)
+			return Verdict::useless;
 		if (reduced_ && demanded * 2 > fills)
 			return Verdict::outgrown;
 	}

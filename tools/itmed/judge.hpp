@@ -11,7 +11,7 @@ namespace itmed
 enum class Verdict {
 	fits,	  ///< or it is too early to tell
 	wrong,	  ///< the order is another one
-	wasteful, ///< most of what it reads ahead is not used
+	useless,  ///< it fits, and yet nearly all is read when somebody waits for it
 	partial,  ///< some stages are never used
 	outgrown, ///< what a reduced plan left out is used after all
 	unused,	  ///< it was read once, and then left alone
@@ -26,7 +26,6 @@ struct Sample {
 	std::uint64_t fills = 0;     ///< chunks that were read
 	std::uint64_t demanded = 0;  ///< of these, those that somebody waited for
 	std::uint64_t used = 0;	     ///< bytes that were read ahead and then used
-	std::uint64_t wasted = 0;    ///< bytes that were, and left unused
 	std::uint64_t planned = 0;   ///< bytes of the plan
 	std::uint64_t in_memory = 0; ///< bytes of its files
 };
@@ -61,7 +60,7 @@ public:
 	void conclude() { concluded_ = true; }
 
 private:
-	/// Looks between which less is read tell nothing of the order.
+	/// Less read than that tells nothing of the order: the next look tells with it.
 	static constexpr std::uint64_t fills_min = 16;
 	/// Entries of a stage after which one that has none, or one for so many, is rarely entered.
 	/// One is from when the model was loaded.
@@ -74,9 +73,10 @@ private:
 	bool concluded_ = false;
 	bool first_ = true;
 	Sample last_;
+	Sample judged_;		    ///< the last one that told something
 	std::uint64_t touched_ = 0; ///< when something was seen last
 	unsigned int bad_ = 0;	    ///< looks in a row
-	unsigned int wasteful_ = 0; ///< likewise
+	unsigned int useless_ = 0;  ///< likewise
 };
 
 } // namespace itmed

@@ -410,7 +410,6 @@ itme::Result<Sample> Keeper::sample(const Model &model, std::uint64_t now)
 		sample.fills += stats->read_bytes / chunk;
 		sample.demanded += stats->demand_bytes / chunk;
 		sample.used += stats->prefetch_used_bytes + stats->prefetch_late_bytes;
-		sample.wasted += stats->prefetch_wasted_bytes;
 		sample.in_memory += part.info.dram + part.info.cxl;
 	}
 	return sample;
@@ -471,7 +470,7 @@ void Keeper::act(Model &model, Verdict verdict)
 		return;
 	}
 	case Verdict::wrong:
-	case Verdict::wasteful:
+	case Verdict::useless:
 		if (model.rule.plan == PlanFrom::header) {
 			model.note = "is not used as its header says, but a rule wants that plan";
 			return;
@@ -479,11 +478,10 @@ void Keeper::act(Model &model, Verdict verdict)
 		remove_plan(model);
 		model.phase = Phase::learning;
 		model.note = fmt::format(
-			"{} {}{}",
-			verdict == Verdict::wasteful ? "most of what"
-						     : "it is used in another order than",
-			model.origin == Origin::header ? "its header says" : "was learned",
-			verdict == Verdict::wasteful ? " is not used" : "");
+			"{} {}",
+			verdict == Verdict::useless ? "nearly all is waited for, whatever"
+						    : "it is used in another order than",
+			model.origin == Origin::header ? "its header says" : "was learned");
 		spdlog::info("{}: {}; its order is learned", printable(model.name), model.note);
 		Record &record = record_of(model);
 		record.wrong_header |= model.origin == Origin::header;
