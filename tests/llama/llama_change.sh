@@ -46,14 +46,16 @@ begin q4 "$lower/cli.q4.gguf"
 becomes "repacked: what is not used is seen" 300 cli.q4.gguf \
 	'm["phase"] in ("unused", "learning") or m["origin"] == "learned" or m["left_out"] >= 20' True
 echo "# $("$itmectl" status | grep -F cli.q4.gguf)"
-at=$(grep -c ^token "$dir/q4.log")
-decoded q4 $((at + 4))
-before=$(read_by)
-at=$(grep -c ^token "$dir/q4.log")
-decoded q4 $((at + 8))
-after=$(read_by)
-echo "# read for 8 tokens: $((after - before)) of $(stat -c %s "$lower/cli.q4.gguf") bytes"
-is "repacked: and is not read" "$((after - before < $(stat -c %s "$lower/cli.q4.gguf")))" 1
+# What is in memory and not used leaves it as the sampler finds that out.
+for _ in {1..10}; do
+	before=$(read_by)
+	at=$(grep -c ^token "$dir/q4.log")
+	decoded q4 $((at + 8))
+	read=$(($(read_by) - before))
+	echo "# read for 8 tokens: $read of $(stat -c %s "$lower/cli.q4.gguf") bytes"
+	[ $((read * 4)) -gt "$(stat -c %s "$lower/cli.q4.gguf")" ] || break
+done
+is "repacked: and is not read" "$((read * 4 <= $(stat -c %s "$lower/cli.q4.gguf")))" 1
 finish q4
 same "repacked: the tokens" q4 ref.q4
 stop_itmed
