@@ -214,6 +214,34 @@ TEST_F(ItmedKeeper, AnotherOrderIsLearnedAndKept)
 	EXPECT_EQ(family_.plans.begin()->second.stages[0][0].offset, 40 * mib);
 }
 
+// By an engine that has copied the weights: the next one may be another.
+TEST_F(ItmedKeeper, APlanThatIsOfNoUse)
+{
+	Keeper keeper = planned();
+
+	for (int pass = 0; pass < 2; pass++)
+		for (std::uint32_t i = 0; i < 4; i++)
+			enter(keeper, 1, i);
+	info(1).bytes = 80 * mib;
+	for (std::uint64_t i = 0; i < 5; i++) {
+		module_.stats.read_bytes = i * 40 * mib;
+		module_.stats.demand_bytes = i * 40 * mib;
+		ASSERT_TRUE(keeper.tick(i * 10 * second));
+	}
+	EXPECT_TRUE(family_.plans.empty());
+	EXPECT_EQ(only(keeper).phase, Phase::learning);
+	// What it does is learned, and not kept.
+	info(learn(1, 1)).passes = 1;
+	ASSERT_TRUE(keeper.tick(60 * second));
+	EXPECT_EQ(only(keeper).origin, Origin::learned);
+	module_.files["x.gguf"].object.opens = 0;
+	ASSERT_TRUE(keeper.tick(70 * second));
+	ASSERT_EQ(family_.plans.size(), 1U);
+	EXPECT_EQ(only(keeper).phase, Phase::planned);
+	EXPECT_EQ(only(keeper).origin, Origin::header);
+	EXPECT_EQ(family_.plans.begin()->second.stages.size(), 4U);
+}
+
 TEST_F(ItmedKeeper, StagesThatAreNotUsedHere)
 {
 	Keeper keeper = planned();

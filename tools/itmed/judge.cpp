@@ -54,38 +54,46 @@ std::vector<bool> Judge::rarely_entered() const
 	return rarely;
 }
 
+bool Judge::foresees_nothing(const Sample &sample)
+{
+	if (first_)
+		window_ = sample;
+	const std::uint64_t fills = since(sample.fills, window_.fills);
+	const std::uint64_t demanded = since(sample.demanded, window_.demanded);
+	const bool short_of_memory = sample.shortages != window_.shortages;
+
+	if (fills >= fills_min) {
+		window_ = sample;
+		// Without memory nothing can be read ahead, whatever the plan.
+		useless_ = settled() && !short_of_memory && sample.in_memory < sample.planned &&
+					   demanded * 8 > fills * 7
+				   ? useless_ + 1
+				   : 0;
+	}
+	return !reduced_ && useless_ >= windows_useless;
+}
+
 Verdict Judge::look(const Sample &sample, const JudgeLimits &limits)
 {
-	const bool touched = first_ || entered_ || sample.fills != last_.fills ||
-			     sample.jumps != last_.jumps || sample.used != last_.used ||
-			     sample.passes != last_.passes;
+	const bool useless = foresees_nothing(sample);
+	const Sample before = first_ ? sample : last_;
+	const std::uint64_t fills = since(sample.fills, before.fills);
+	const std::uint64_t demanded = since(sample.demanded, before.demanded);
+	const std::uint64_t jumps = since(sample.jumps, before.jumps);
+	const bool touched = first_ || entered_ || fills || jumps || sample.used != before.used ||
+			     sample.passes != before.passes;
 
-	if (first_)
-		judged_ = sample;
 	if (touched)
 		touched_ = sample.now;
 	first_ = false;
 	entered_ = false;
 	last_ = sample;
 
-	const std::uint64_t fills = since(sample.fills, judged_.fills);
-	const std::uint64_t demanded = since(sample.demanded, judged_.demanded);
-	const std::uint64_t jumps = since(sample.jumps, judged_.jumps);
-
 	// A use is seen once after each read, so what is read bounds what is seen.
 	if (fills >= fills_min) {
-		judged_ = sample;
 		bad_ = jumps * 4 > fills ? bad_ + 1 : 0;
 		if (bad_ >= limits.wrong)
 			return Verdict::wrong;
-		// Of weights that an engine has copied, what lies between them is used still, in
-		// order. What is read ahead is not, and stands in the way of what is.
-		useless_ =
-			settled() && sample.in_memory < sample.planned && demanded * 8 > fills * 7
-				? useless_ + 1
-				: 0;
-		if (useless_ >= limits.wrong)
-			return Verdict::useless;
 		if (reduced_ && demanded * 2 > fills)
 			return Verdict::outgrown;
 	}
@@ -93,6 +101,8 @@ Verdict Judge::look(const Sample &sample, const JudgeLimits &limits)
 	if (!reduced_ && !concluded_ &&
 	    std::find(rarely.begin(), rarely.end(), true) != rarely.end())
 		return Verdict::partial;
+	if (useless)
+		return Verdict::useless;
 	// What is in memory as a whole may be in use without anything to be seen of it.
 	if (most_ == 1 && sample.passes <= 1 && sample.in_memory < sample.planned &&
 	    sample.now - touched_ >= limits.unused)

@@ -11,7 +11,7 @@ namespace itmed
 enum class Verdict {
 	fits,	  ///< or it is too early to tell
 	wrong,	  ///< the order is another one
-	useless,  ///< it fits, and yet nearly all is read when somebody waits for it
+	useless,  ///< it fits, and yet hardly anything is read ahead of its use
 	partial,  ///< some stages are never used
 	outgrown, ///< what a reduced plan left out is used after all
 	unused,	  ///< it was read once, and then left alone
@@ -26,6 +26,7 @@ struct Sample {
 	std::uint64_t fills = 0;     ///< chunks that were read
 	std::uint64_t demanded = 0;  ///< of these, those that somebody waited for
 	std::uint64_t used = 0;	     ///< bytes that were read ahead and then used
+	std::uint64_t shortages = 0; ///< times that there was no memory, or no room for a hint
 	std::uint64_t planned = 0;   ///< bytes of the plan
 	std::uint64_t in_memory = 0; ///< bytes of its files
 };
@@ -60,8 +61,15 @@ public:
 	void conclude() { concluded_ = true; }
 
 private:
-	/// Less read than that tells nothing of the order: the next look tells with it.
+	/// Of weights that an engine has copied, what lies between them is used still, in order:
+	/// nothing is wrong with that. But what is read ahead is not used, and stands in the way of
+	/// what is. That may be little between two looks, so windows are as long as it takes.
+	bool foresees_nothing(const Sample &sample);
+
+	/// Looks between which less is read tell nothing of the order.
 	static constexpr std::uint64_t fills_min = 16;
+	/// Of so much read each.
+	static constexpr unsigned int windows_useless = 3;
 	/// Entries of a stage after which one that has none, or one for so many, is rarely entered.
 	/// One is from when the model was loaded.
 	static constexpr std::uint32_t entries_many = 8;
@@ -73,10 +81,10 @@ private:
 	bool concluded_ = false;
 	bool first_ = true;
 	Sample last_;
-	Sample judged_;		    ///< the last one that told something
+	Sample window_;		    ///< where that of foresees_nothing() began
 	std::uint64_t touched_ = 0; ///< when something was seen last
 	unsigned int bad_ = 0;	    ///< looks in a row
-	unsigned int useless_ = 0;  ///< likewise
+	unsigned int useless_ = 0;  ///< windows in a row
 };
 
 } // namespace itmed

@@ -308,6 +308,9 @@ void Keeper::use_changed(Model &model, bool in_use)
 	}
 	// Who comes next may use it in another way.
 	model.keep_full = false;
+	const bool anew =
+		model.useless && (model.phase == Phase::learning || model.phase == Phase::planned);
+	model.useless = false;
 	if (!model.cgroup.empty()) {
 		model.cgroup.clear();
 		record_of(model).holder = {};
@@ -316,6 +319,9 @@ void Keeper::use_changed(Model &model, bool in_use)
 	if (model.phase == Phase::unused) {
 		record_of(model).unused = false;
 		install(model);
+	} else if (anew) {
+		remove_plan(model);
+		advance(model);
 	} else if (model.phase == Phase::planned && !model.left_out.empty()) {
 		install(model);
 	}

@@ -82,6 +82,7 @@ struct Model {
 	itme::PlanSpec full;
 	std::vector<bool> left_out; ///< stages that are not used here; empty: none
 	bool keep_full = false;	    ///< what was left out once was used after all
+	bool useless = false;	    ///< who uses it now has no use for its header's plan
 	Judge judge;
 	std::optional<Probe> probe;
 	std::optional<Sample> sample; ///< of the last look

@@ -384,6 +384,8 @@ void Keeper::keep_learned(Model &model, const Plans &plans)
 		if (!install(model))
 			return;
 		model.note = "learned from what was touched";
+		if (model.useless)
+			return;
 		Record &record = record_of(model);
 		record.origin = Origin::learned;
 		record.plan = name_ranges(model.full, files);
@@ -409,6 +411,7 @@ itme::Result<Sample> Keeper::sample(const Model &model, std::uint64_t now)
 		const std::uint64_t chunk = std::max(part.info.chunk_size, 1U);
 		sample.fills += stats->read_bytes / chunk;
 		sample.demanded += stats->demand_bytes / chunk;
+		sample.shortages += stats->alloc_fails + stats->hints_dropped;
 		sample.used += stats->prefetch_used_bytes + stats->prefetch_late_bytes;
 		sample.in_memory += part.info.dram + part.info.cxl;
 	}
@@ -469,19 +472,27 @@ void Keeper::act(Model &model, Verdict verdict)
 		record_of(model).holder.boot = outside_.boot;
 		return;
 	}
-	case Verdict::wrong:
 	case Verdict::useless:
+		// Who comes next may use all of it: its header is not wrong for that.
+		if (model.origin != Origin::header || model.rule.plan == PlanFrom::header)
+			return;
+		remove_plan(model);
+		model.phase = Phase::learning;
+		model.useless = true;
+		model.note =
+			"hardly anything that is used now is what its header's plan reads ahead";
+		spdlog::info("{}: {}; its order is learned", printable(model.name), model.note);
+		return;
+	case Verdict::wrong:
 		if (model.rule.plan == PlanFrom::header) {
 			model.note = "is not used as its header says, but a rule wants that plan";
 			return;
 		}
 		remove_plan(model);
 		model.phase = Phase::learning;
-		model.note = fmt::format(
-			"{} {}",
-			verdict == Verdict::useless ? "nearly all is waited for, whatever"
-						    : "it is used in another order than",
-			model.origin == Origin::header ? "its header says" : "was learned");
+		model.note = model.origin == Origin::header
+				     ? "it is used in another order than its header says"
+				     : "it is used in another order than was learned";
 		spdlog::info("{}: {}; its order is learned", printable(model.name), model.note);
 		Record &record = record_of(model);
 		record.wrong_header |= model.origin == Origin::header;
