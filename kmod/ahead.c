@@ -178,35 +178,42 @@ static struct itme_cursor *left_cursor(struct itme_fs *fs, struct itme_plan **of
 }
 
 /* One that nobody has come for. Return: false when there is none */
-static bool give_up_stale(struct itme_fs *fs)
+static bool give_up_stale(struct itme_fs *fs, u32 patience)
 {
-	struct itme_chunk *c = itme_policy_stale(&fs->queues[ITME_TIER_DRAM].ring, itme_now());
+	struct itme_chunk *c = itme_policy_stale(&fs->queues[ITME_TIER_DRAM].ring, itme_now(),
+						 patience);
 	struct itme_inode *ino = c ? xa_load(&fs->objects, c->object) : NULL;
+	u32 idx;
 
 	/* Without one, the inode is being evicted. */
 	if (!ino)
 		return false;
-	itme_chunk_give_up(ino, itme_chunk_idx(ino, c));
+	idx = itme_chunk_idx(ino, c);
+	/* Somebody is still on his way to it, and rests. */
+	if (patience < ITME_STALE && others_want(NULL, ino, idx))
+		return false;
+	itme_chunk_give_up(ino, idx);
 	return true;
 }
 
 /**
  * itme_plans_make_way - somebody is to be read ahead for, and the ring is full
  * @fs: file system
+ * @patience: after which what no cursor leads to has nobody who comes for it, 1/ITME_HZ s
  *
  * If that is with what was read for somebody who has gone, or with what nobody has come
  * for, some of that leaves as what has been used does. Under fs->lock.
  *
  * Return: false when there is nothing of the kind
  */
-bool itme_plans_make_way(struct itme_fs *fs)
+bool itme_plans_make_way(struct itme_fs *fs, u32 patience)
 {
 	struct itme_plan *plan;
 	struct itme_cursor *left = left_cursor(fs, &plan);
 
 	lockdep_assert_held(&fs->lock);
 	if (!left)
-		return give_up_stale(fs);
+		return give_up_stale(fs, patience);
 	give_up(plan, left);
 	return true;
 }
@@ -217,7 +224,7 @@ static bool make_way(struct itme_plan *plan, const struct itme_cursor *hungry)
 	struct itme_cursor *idle = idle_cursor(plan, hungry);
 
 	if (!idle)
-		return itme_plans_make_way(plan->fs);
+		return itme_plans_make_way(plan->fs, ITME_STALE);
 	give_up(plan, idle);
 	return true;
 }

@@ -43,6 +43,7 @@ void itme_trigger_fire(struct itme_triggers *set, u32 trigger)
 	set->fired[(set->head + set->nr_fired++) % ITME_FIRED_MAX] = (struct itme_fired){
 		.trigger = trigger,
 		.since = itme_now(),
+		.at = itme_now(),
 	};
 	set->fires++;
 }
@@ -82,6 +83,17 @@ void itme_triggers_go_on(struct itme_fs *fs)
 			itme_plan_kick(set->plan);
 }
 
+/*
+ * Has he who fired it come to the chunk by himself? It may have left again since: what is
+ * read for nobody would hold the room of what is wanted.
+ */
+static bool was_used(const struct itme_fired *f, const struct itme_chunk *c)
+{
+	u32 stamp = READ_ONCE(c->stamp);
+
+	return stamp && (s32)(stamp - f->at) > 0;
+}
+
 /* The next chunk to be read. Return: its file, held; NULL, with @more if it may go on */
 static struct itme_inode *next_chunk(struct itme_fs *fs, struct itme_triggers *set, u32 *idx,
 				     bool *more)
@@ -93,6 +105,7 @@ static struct itme_inode *next_chunk(struct itme_fs *fs, struct itme_triggers *s
 		struct itme_fired *f = &set->fired[set->head];
 		const struct itme_trigger *t = &set->trigger[f->trigger];
 		const struct itme_target *target = &set->target[t->target + f->target];
+		const struct itme_chunk *c;
 		struct itme_inode *ino;
 
 		if (!left--) {
@@ -110,9 +123,10 @@ static struct itme_inode *next_chunk(struct itme_fs *fs, struct itme_triggers *s
 			continue;
 		}
 		*idx = target->start + f->chunk;
-		if (itme_chunk_at(ino, *idx)->state == ITME_ABSENT) {
+		c = itme_chunk_at(ino, *idx);
+		if (c->state == ITME_ABSENT && !was_used(f, c)) {
 			if ((long)itme_chunk_pages(ino, *idx) > itme_chunk_issue_room(fs)) {
-				if (itme_plans_make_way(fs))
+				if (itme_plans_make_way(fs, FIRED_STALE))
 					continue;
 				if (itme_age(f->since, itme_now()) < FIRED_STALE)
 					return NULL;

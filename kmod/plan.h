@@ -165,7 +165,7 @@ bool itme_batch_add(struct itme_batch *batch, struct fill *fill);
 void itme_batch_run(struct itme_batch *batch);
 void itme_plan_work(struct work_struct *work);
 /* Under fs->lock. */
-bool itme_plans_make_way(struct itme_fs *fs);
+bool itme_plans_make_way(struct itme_fs *fs, u32 patience);
 void itme_plan_kick(struct itme_plan *plan);
 
 /* learn.c */

@@ -271,10 +271,11 @@ struct itme_chunk *itme_policy_victim(struct itme_queues *q, long budget, bool d
  * itme_policy_stale - what was read ahead, and nobody has come for
  * @ring: what has not been used yet
  * @now: the time
+ * @patience: how long it is waited for, 1/ITME_HZ s
  *
  * Return: the oldest such chunk, or NULL
  */
-struct itme_chunk *itme_policy_stale(struct itme_queue *ring, u32 now)
+struct itme_chunk *itme_policy_stale(struct itme_queue *ring, u32 now, u32 patience)
 {
 	struct itme_chunk *c;
 	int left = SCAN_MAX;
@@ -282,7 +283,8 @@ struct itme_chunk *itme_policy_stale(struct itme_queue *ring, u32 now)
 	list_for_each_entry_reverse(c, &ring->list, node) {
 		if (!left--)
 			break;
-		if (can_leave(c) && c->flags & ITME_C_PREFETCH && !wanted(c, now))
+		if (can_leave(c) && c->flags & ITME_C_PREFETCH &&
+		    (!(c->flags & ITME_C_UNTOUCHED) || itme_age(c->stamp, now) > patience))
 			return c;
 	}
 	return NULL;

@@ -131,6 +131,6 @@ bool itme_policy_fits_main(const struct itme_queues *q, long budget, long pages)
 bool itme_policy_spread(const struct itme_queues *q, long budget, u64 file, u32 idx);
 struct itme_chunk *itme_policy_colder(struct itme_queue *main, u32 interval, u32 now);
 struct itme_chunk *itme_policy_victim(struct itme_queues *q, long budget, bool demand, u32 now);
-struct itme_chunk *itme_policy_stale(struct itme_queue *ring, u32 now);
+struct itme_chunk *itme_policy_stale(struct itme_queue *ring, u32 now, u32 patience);
 
 #endif /* ITME_POLICY_H */

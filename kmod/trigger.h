@@ -83,12 +83,14 @@ struct itme_bound {
  * @target: of it, the one to go on with
  * @chunk: of that one
  * @since: when it fired or came on last, 1/ITME_HZ s
+ * @at: when it fired
  */
 struct itme_fired {
 	u32 trigger;
 	u32 target;
 	u32 chunk;
 	u32 since;
+	u32 at;
 };
 
 /**

@@ -164,16 +164,16 @@ static void stale(void)
 	struct itme_chunk *demanded, *old, *newer;
 
 	start();
-	CHECK_IS(itme_policy_stale(&q.ring, NOW), (struct itme_chunk *)NULL);
+	CHECK_IS(itme_policy_stale(&q.ring, NOW, ITME_STALE), (struct itme_chunk *)NULL);
 	demanded = resident(ITME_C_RING | ITME_C_UNTOUCHED, 2 * ITME_STALE, false);
 	old = resident(ITME_C_RING | ITME_C_UNTOUCHED | ITME_C_PREFETCH, ITME_STALE + 2, false);
 	newer = resident(ITME_C_RING | ITME_C_UNTOUCHED | ITME_C_PREFETCH, ITME_STALE + 1, false);
 	resident(ITME_C_RING | ITME_C_UNTOUCHED | ITME_C_PREFETCH, ITME_STALE, false);
-	CHECK_IS(itme_policy_stale(&q.ring, NOW), old);
+	CHECK_IS(itme_policy_stale(&q.ring, NOW, ITME_STALE), old);
 	old->state = ITME_BUSY;
-	CHECK_IS(itme_policy_stale(&q.ring, NOW), newer);
+	CHECK_IS(itme_policy_stale(&q.ring, NOW, ITME_STALE), newer);
 	newer->state = ITME_BUSY;
-	CHECK_IS(itme_policy_stale(&q.ring, NOW), (struct itme_chunk *)NULL);
+	CHECK_IS(itme_policy_stale(&q.ring, NOW, ITME_STALE), (struct itme_chunk *)NULL);
 	CHECK_IS(victim(true), demanded);
 }
 
