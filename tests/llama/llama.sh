@@ -25,7 +25,7 @@ for name in dense moe; do
 	# Of an expert the head is waited for; and all of it if there is no time between the two.
 	echo "# $name: prefetched and demanded when it was loaded: $loaded"
 	is "$name: most was read ahead of its use" \
-		"$(json "d['prefetch_bytes'] - $loaded[0] > d['demand_bytes'] - $loaded[1]")" True
+		"$(json "d['prefetch_bytes'] - ${loaded}[0] > d['demand_bytes'] - ${loaded}[1]")" True
 done
 
 # Killed in the middle, and back.
