@@ -307,6 +307,67 @@ static void after_demand(void)
 	sim_stop();
 }
 
+/* What was used since it fired, and has left again, is not read for nobody. */
+static void used_since(void)
+{
+	static const u32 target[] = { 8 };
+	struct sim_config config = { .dram = 32, .worker_ns = 20000 };
+	struct sim_file *file;
+	struct itme_plan *p;
+
+	sim_start(&config);
+	file = sim_file(16);
+	p = begin();
+	add(p, file, 0, PAGE_SIZE, file, 8 * CHUNK, CHUNK);
+	install(p);
+	itme_triggers_touch(&file->ino, 0, 1, true);
+	CHECK(p->triggers->nr_fired == 1 && !p->triggers->nr_ready);
+	sim_idle(5 * SIM_MS);
+	run(file, target, 1);
+	CHECK(itme_chunk_begin_leave(&file->ino, 8));
+	itme_tier_uncharge(ITME_TIER_DRAM, PAGES);
+	file->mapped[8] = false;
+	itme_chunk_end_leave(&file->ino, 8, ITME_TIER_NVME, false);
+	itme_triggers_read(sim_fs());
+	sim_idle(50 * SIM_MS);
+	CHECK(file->ino.chunks[8].state == ITME_ABSENT && !p->triggers->nr_fired);
+	sim_stop();
+}
+
+/* What was read for a trigger, and nobody came for, makes room for another one. */
+static void in_vain(void)
+{
+	static u32 all[60];
+	struct sim_config config = { .dram = 32, .worker_ns = 20000 };
+	struct sim_file *file, *other;
+	struct itme_plan *p;
+
+	sim_start(&config);
+	file = sim_file(60);
+	other = sim_file(40);
+	p = begin();
+	add(p, other, 0, PAGE_SIZE, other, 10 * CHUNK, 4 * CHUNK);
+	add(p, other, CHUNK, PAGE_SIZE, other, 20 * CHUNK, CHUNK);
+	install(p);
+	for (u32 i = 0; i < 60; i++)
+		all[i] = i;
+	run(file, all, 60);
+	itme_triggers_touch(&other->ino, 0, 1, false);
+	sim_idle(500 * SIM_MS);
+	CHECK(other->ino.chunks[13].state == ITME_RESIDENT);
+	itme_triggers_touch(&other->ino, PAGES, PAGES + 1, false);
+	sim_idle(100 * SIM_MS);
+	CHECK(other->ino.chunks[20].state == ITME_ABSENT);
+	sim_idle(700 * SIM_MS);
+	/* As whatever is used has it do. */
+	spin_lock(&sim_fs()->lock);
+	itme_triggers_go_on(sim_fs());
+	spin_unlock(&sim_fs()->lock);
+	sim_idle(50 * SIM_MS);
+	CHECK(other->ino.chunks[20].state == ITME_RESIDENT);
+	sim_stop();
+}
+
 static bool range_is(struct sim_file *file, u32 idx, u32 start, u32 nr)
 {
 	struct itme_range r;
@@ -392,6 +453,8 @@ static const struct test tests[] = {
 	{ "more than there is room for", too_much },
 	{ "experts: half the stalls of recency", half },
 	{ "what is waited for goes first", after_demand },
+	{ "what was used since", used_since },
+	{ "what nobody came for", in_vain },
 	{ "what is beside them in the file", neighbours },
 	{ "bounds", bounds },
 };
