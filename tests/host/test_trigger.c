@@ -320,10 +320,12 @@ static void used_since(void)
 	p = begin();
 	add(p, file, 0, PAGE_SIZE, file, 8 * CHUNK, CHUNK);
 	install(p);
+	run(file, target, 1);
 	itme_triggers_touch(&file->ino, 0, 1, true);
 	CHECK(p->triggers->nr_fired == 1 && !p->triggers->nr_ready);
 	sim_idle(5 * SIM_MS);
-	run(file, target, 1);
+	file->ino.chunks[8].young = 0;
+	itme_chunk_young(&file->ino, 8);
 	CHECK(itme_chunk_begin_leave(&file->ino, 8));
 	itme_tier_uncharge(ITME_TIER_DRAM, PAGES);
 	file->mapped[8] = false;
