@@ -70,6 +70,13 @@ class Run:
         return self.per_token(self.grown("faults", "us") / 1e6)
 
 
+def cpu(run, key):
+    """Seconds a token, summed over threads; of the run's control group, so without the kernel's workers."""
+    def at(when):
+        return int(dict(line.split() for line in run.text(f".{when}.cpu.stat").splitlines())[key])
+    return run.per_token((at("end") - at("start")) / 1e6)
+
+
 def compare(run, reference):
     if run is reference:
         return str(len(run.tokens))
@@ -97,6 +104,8 @@ def table(runs, model, opt, limit):
             if least[r.name] else "-")
     row("fault stall, thread-s/token", lambda r: f"{r.stall():.2f}")
     row("behind all in DRAM, s/token", lambda r: f"{r.seconds() - reference.seconds():.2f}")
+    row("CPU in user space, s/token", lambda r: f"{cpu(r, 'user_usec'):.2f}")
+    row("CPU in the kernel, s/token", lambda r: f"{cpu(r, 'system_usec'):.2f}")
     for tier in TIERS:
         row(f"model on {tier.upper() if tier != 'nvme' else 'NVMe alone'}, MB",
             lambda r, t=tier: f"{total[r.name][t] / MB:.1f}")
