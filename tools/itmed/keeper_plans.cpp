@@ -533,6 +533,7 @@ itme::Result<void> Keeper::replan(const std::string &name)
 	if (model.have.size() != model.parts)
 		return itme::fail(EAGAIN, "'{}' lacks some of its parts", printable(name));
 	remove_plan(model);
+	model.useless = false;
 	Record &record = record_of(model);
 	record.plan.reset();
 	record.wrong_header = false;
