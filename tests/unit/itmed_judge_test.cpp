@@ -102,6 +102,20 @@ TEST(ItmedJudge, AllIsWaitedFor)
 	pass(judge, 0, 4);
 	for (std::uint64_t i = 0; i < 9; i++)
 		EXPECT_EQ(look(i, 100 * i, 80 * i), Verdict::fits) << i;
+	// There was no memory to read ahead into. Once there is, it counts.
+	judge.begin(4, false);
+	pass(judge, 0, 4);
+	pass(judge, 0, 4);
+	for (std::uint64_t i = 0; i < 12; i++) {
+		Sample sample = at(10 * i, 100 * i);
+		sample.demanded = 100 * i;
+		sample.shortages = std::min<std::uint64_t>(i, 8);
+		EXPECT_EQ(judge.look(sample, limits), i < 11 ? Verdict::fits : Verdict::useless)
+			<< i;
+	}
+	judge.begin(4, false);
+	pass(judge, 0, 4);
+	pass(judge, 0, 4);
 	// All that is planned is in memory.
 	for (std::uint64_t i = 10; i < 19; i++) {
 		Sample sample = at(10 * i, 100 * i);

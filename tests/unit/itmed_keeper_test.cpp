@@ -110,6 +110,22 @@ protected:
 		}
 	}
 
+	/// All stages are used, and yet nothing is read ahead.
+	void all_is_waited_for(Keeper &keeper)
+	{
+		for (int pass = 0; pass < 2; pass++)
+			for (std::uint32_t i = 0; i < 4; i++)
+				enter(keeper, 1, i);
+		info(1).bytes = 80 * mib;
+		for (std::uint64_t i = 0; i < 5; i++) {
+			module_.stats.read_bytes = i * 40 * mib;
+			module_.stats.demand_bytes = i * 40 * mib;
+			ASSERT_TRUE(keeper.tick(i * 10 * second));
+		}
+		EXPECT_TRUE(family_.plans.empty());
+		EXPECT_EQ(keeper.models().begin()->second.phase, Phase::learning);
+	}
+
 	/// A plan of the kernel's own.
 	std::uint32_t learn(std::uint32_t object, std::uint64_t passes)
 	{
@@ -219,17 +235,7 @@ TEST_F(ItmedKeeper, APlanThatIsOfNoUse)
 {
 	Keeper keeper = planned();
 
-	for (int pass = 0; pass < 2; pass++)
-		for (std::uint32_t i = 0; i < 4; i++)
-			enter(keeper, 1, i);
-	info(1).bytes = 80 * mib;
-	for (std::uint64_t i = 0; i < 5; i++) {
-		module_.stats.read_bytes = i * 40 * mib;
-		module_.stats.demand_bytes = i * 40 * mib;
-		ASSERT_TRUE(keeper.tick(i * 10 * second));
-	}
-	EXPECT_TRUE(family_.plans.empty());
-	EXPECT_EQ(only(keeper).phase, Phase::learning);
+	all_is_waited_for(keeper);
 	// What it does is learned, and not kept.
 	info(learn(1, 1)).passes = 1;
 	ASSERT_TRUE(keeper.tick(60 * second));
@@ -240,6 +246,34 @@ TEST_F(ItmedKeeper, APlanThatIsOfNoUse)
 	EXPECT_EQ(only(keeper).phase, Phase::planned);
 	EXPECT_EQ(only(keeper).origin, Origin::header);
 	EXPECT_EQ(family_.plans.begin()->second.stages.size(), 4U);
+}
+
+// The operator says that it is to be looked at anew: from then on it is as if nothing had been.
+TEST_F(ItmedKeeper, APlanThatIsOfNoUseIsSetAgain)
+{
+	Keeper keeper = planned();
+
+	all_is_waited_for(keeper);
+	ASSERT_TRUE(keeper.replan("x.gguf"));
+	keeper.parsed("x.gguf", header("x.gguf"));
+	EXPECT_EQ(only(keeper).phase, Phase::planned);
+	EXPECT_EQ(only(keeper).origin, Origin::header);
+	// What is learned now is kept.
+	const std::uint32_t plan = family_.plans.begin()->first;
+	for (std::uint64_t i = 0; i < 5; i++) {
+		module_.stats.read_bytes = (10 + i) * 200 * mib;
+		if (family_.plans.contains(plan))
+			info(plan).jumps = i * 60;
+		ASSERT_TRUE(keeper.tick((100 + i * 10) * second));
+	}
+	EXPECT_EQ(only(keeper).phase, Phase::learning);
+	info(learn(1, 1)).passes = 1;
+	ASSERT_TRUE(keeper.tick(160 * second));
+	EXPECT_EQ(only(keeper).origin, Origin::learned);
+	module_.files["x.gguf"].object.opens = 0;
+	ASSERT_TRUE(keeper.tick(170 * second));
+	EXPECT_EQ(only(keeper).origin, Origin::learned);
+	EXPECT_NE(keeper.changed_state()->find("learned"), std::string::npos);
 }
 
 TEST_F(ItmedKeeper, StagesThatAreNotUsedHere)
