@@ -370,6 +370,53 @@ static void in_vain(void)
 	sim_stop();
 }
 
+/* Chunks that have been read ahead and are waiting to be used. */
+static u32 waiting(const struct sim_file *file)
+{
+	u32 nr = 0;
+
+	for (u32 i = 0; i < file->ino.nr_chunks; i++)
+		nr += !!(file->ino.chunks[i].flags & ITME_C_PREFETCH);
+	return nr;
+}
+
+/* But not what was read for somebody who only rests. */
+static void for_who_rests(void)
+{
+	static u32 all[60];
+	struct sim_config config = { .dram = 32, .worker_ns = 20000 };
+	struct sim_file *file, *other;
+	struct itme_plan *p, *order;
+	u32 ahead;
+
+	sim_start(&config);
+	file = sim_file(60);
+	other = sim_file(40);
+	order = itme_plan_alloc(sim_fs(), 1);
+	order->seq.cyclic = true;
+	CHECK(!itme_plan_reserve(order));
+	CHECK(!itme_plan_add(order, 0, file->ino.id, 0, 59 * CHUNK));
+	install(order);
+	p = begin();
+	add(p, other, 0, PAGE_SIZE, other, 10 * CHUNK, 12 * CHUNK);
+	install(p);
+	for (u32 i = 0; i < 60; i++)
+		all[i] = i;
+	run(file, all, 60);
+	run(file, all, 40);
+	sim_idle(3000 * SIM_MS);
+	ahead = waiting(file);
+	itme_triggers_touch(&other->ino, 0, 1, false);
+	sim_idle(100 * SIM_MS);
+	spin_lock(&sim_fs()->lock);
+	itme_triggers_go_on(sim_fs());
+	spin_unlock(&sim_fs()->lock);
+	sim_idle(100 * SIM_MS);
+	CHECK(sim_resident(other, ITME_TIER_DRAM) < 12);
+	CHECK(ahead > 1 && waiting(file) == ahead, "%u of %u", waiting(file), ahead);
+	sim_stop();
+}
+
 static bool range_is(struct sim_file *file, u32 idx, u32 start, u32 nr)
 {
 	struct itme_range r;
@@ -457,6 +504,7 @@ static const struct test tests[] = {
 	{ "what is waited for goes first", after_demand },
 	{ "what was used since", used_since },
 	{ "what nobody came for", in_vain },
+	{ "what somebody who rests comes for", for_who_rests },
 	{ "what is beside them in the file", neighbours },
 	{ "bounds", bounds },
 };
