@@ -7,6 +7,8 @@
 #define SIZE		(48 * CHUNK)
 #define LEFT		(96 * MIB)
 #define FILES		4
+/* A call a page that it gives back: minutes, in a debug kernel on a busy host. */
+#define HOG_SECS	600
 
 FIXTURE(fragment) {};
 
@@ -38,7 +40,7 @@ static int open_nth(int n)
 	return import_open(name, SIZE, 1, 0);
 }
 
-TEST_F(fragment, small_folios)
+TEST_F_TIMEOUT(fragment, small_folios, 2 * HOG_SECS)
 {
 	uint64_t in_memory = 0, large = 0;
 	struct itme_residency r;
@@ -52,7 +54,7 @@ TEST_F(fragment, small_folios)
 		ASSERT_LE(0, fd[i]);
 	}
 	ASSERT_EQ(0, write_file("/proc/sys/vm/drop_caches", "3"));
-	ASSERT_EQ(0, hog_start(&hog, node0_free() - LEFT, true, 800 * MIB, 200))
+	ASSERT_EQ(0, hog_start(&hog, node0_free() - LEFT, true, 800 * MIB, HOG_SECS))
 		TH_LOG("the hog got %llu MiB",
 		       (unsigned long long)hog_taken(&hog) / MIB);
 	printf("# free now: %lld MiB\n", (long long)node0_free() / (long)MIB);
@@ -89,7 +91,7 @@ TEST_F(fragment, small_folios)
 	EXPECT_EQ(0, check_read(fd[1], 0, SIZE, 1));
 }
 
-TEST_F(fragment, moved_between_tiers)
+TEST_F_TIMEOUT(fragment, moved_between_tiers, 2 * HOG_SECS)
 {
 	struct hog hog;
 	int fd;
@@ -98,7 +100,7 @@ TEST_F(fragment, moved_between_tiers)
 	fd = import_open("f", SIZE, 1, 0);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, write_file("/proc/sys/vm/drop_caches", "3"));
-	ASSERT_EQ(0, hog_start(&hog, node0_free() - LEFT, true, 400 * MIB, 200));
+	ASSERT_EQ(0, hog_start(&hog, node0_free() - LEFT, true, 400 * MIB, HOG_SECS));
 	/* in large folios as long as there are some, then in small ones */
 	EXPECT_EQ(0, scan(fd, 0, SIZE, 1));
 	EXPECT_EQ(0, advise(fd, SIZE - 2 * CHUNK, 0, ITME_ADVICE_HOT, CXL,
