@@ -27,7 +27,7 @@ static long clamp_ring(long ring, long min)
  *
  * A quarter of the budget, enough for 16 reads of 2 MiB in flight and the same
  * again in use, where the budget is large; never more than half of it. Where it is
- * known what comes, a thirty-second, but not less than a few reads in flight: what the
+ * known what comes, a fortieth, but not less than a few reads in flight: what the
  * ring takes is read again in each pass.
  *
  * Return: pages
@@ -35,7 +35,7 @@ static long clamp_ring(long ring, long min)
 long itme_policy_ring(long budget, long planned)
 {
 	long ring = clamp_ring(budget / 4, RING_MIN);
-	long narrow = clamp_ring(budget / 32, PLAN_CHUNKS * planned);
+	long narrow = clamp_ring(budget / 40, PLAN_CHUNKS * planned);
 
 	if (planned && narrow < ring)
 		ring = narrow;

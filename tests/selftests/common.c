@@ -198,6 +198,9 @@ static bool module_unused(void)
 	       atoi(buf) == 0;
 }
 
+/* Seconds. A child that took most of the memory, and is killed with its test, is that long about it. */
+#define GONE_SECS	60
+
 const char *cleanup_after(void)
 {
 	static char wrong[256];
@@ -219,13 +222,13 @@ const char *cleanup_after(void)
 		root_close();
 	}
 	while ((dir = mounted_at())) {
-		if (!POLL(!umount2(dir, 0), 5)) {
+		if (!POLL(!umount2(dir, 0), GONE_SECS)) {
 			snprintf(wrong, sizeof(wrong), "umount %s: %s", dir,
 				 strerror(errno));
 			umount2(dir, MNT_DETACH);
 		}
 	}
-	if (!wrong[0] && !POLL(module_unused(), 10))
+	if (!wrong[0] && !POLL(module_unused(), GONE_SECS))
 		snprintf(wrong, sizeof(wrong), "module in use after umount");
 	remove_lower();
 	return wrong[0] ? wrong : NULL;
