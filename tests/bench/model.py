@@ -3,7 +3,7 @@
 """`make bench-model`: a decode model against what else there is to run it with, where memory holds a part of it.
 
 One guest of the `numa` profile in which one instruction is one nanosecond, and a drive that takes the time of one
-(drive/model_drive.c): the figures repeat within 1 %, which a second guest checks with some of the rows. About 10
+(drive/mdrive.c): the figures repeat within 1 %, which a second guest checks with some of the rows. About 10
 minutes.
 
 For each figure that is wanted: what it is, the target, what was reached, and the rows it is made of. A target that is

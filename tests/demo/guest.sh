@@ -5,9 +5,12 @@
 set -eu
 
 : "${DEMO_NODE:?} ${DEMO_LIB:?} ${DEMO_MODULE:?} ${DEMO_ITMECTL:?} ${DEMO_ITMED:?} ${DEMO_DRAM:?} ${DEMO_CXL:?}"
+: "${DEMO_DISK:?} ${DEMO_COUNTED:?}"
 here=$(dirname "$(realpath "$0")")
 cgroups=/sys/fs/cgroup
-disk=nvme0n1
+disk=$DEMO_DISK
+# Not on the host's file system: who writes there waits for the host, and under counting the clock runs on meanwhile.
+out=/run/demo
 export DEMO_MODEL=/models/model.gguf
 mib=$((1 << 20))
 
@@ -33,14 +36,15 @@ trace_faults() (
 prepare() {
 	echo "+memory +cpuset" >$cgroups/cgroup.subtree_control
 	modprobe -a nvme ext4
+	[ -z "${DEMO_DRIVE-}" ] || insmod "$DEMO_DRIVE" blob=opt/itme.model mbps=$((DEMO_BPS / 1000000))
 	for _ in $(seq 100); do
-		[ ! -b /dev/$disk ] || break
+		[ ! -b "/dev/$disk" ] || break
 		sleep 0.1
 	done
 	mkdir -p /models
-	mount -o ro /dev/$disk /models
+	mount -o ro "/dev/$disk" /models
 	# Of 128 (the default), 512, 2048 and 8192 the best for stock Linux here; ITME does not use it.
-	echo "$DEMO_READAHEAD_KB" >/sys/block/$disk/queue/read_ahead_kb
+	echo "$DEMO_READAHEAD_KB" >"/sys/block/$disk/queue/read_ahead_kb"
 	trace_faults
 }
 
@@ -55,7 +59,7 @@ measure() {
 	local name=$1 limit=$2 own=$3 status=0
 
 	shift 3
-	export DEMO_OUT=/results/$name DEMO_CGROUP=$cgroups/$name
+	export DEMO_OUT=$out/$name DEMO_CGROUP=$cgroups/$name
 	mkdir "$DEMO_CGROUP"
 	echo 0 >"$DEMO_CGROUP/cpuset.mems"
 	echo "$limit" >"$DEMO_CGROUP/memory.max"
@@ -63,7 +67,7 @@ measure() {
 	(
 		echo "$BASHPID" >"$DEMO_CGROUP/cgroup.procs"
 		exec "$@" "$DEMO_NODE" "$here/decode.mjs" --lib "$DEMO_LIB" --model $DEMO_MODEL \
-			--out "$DEMO_OUT.json" --disk $disk --tokens "$DEMO_TOKENS" --warm "$DEMO_WARM" --threads "$DEMO_THREADS" \
+			--out "$DEMO_OUT.json" --disk "$disk" --tokens "$DEMO_TOKENS" --warm "$DEMO_WARM" --threads "$DEMO_THREADS" \
 			--at "$here/snapshot"
 	) >"$DEMO_OUT.log" 2>&1 &
 	follow $! "$DEMO_OUT.log"
@@ -83,7 +87,8 @@ follow() {
 
 	echo -n "demo:     loading "
 	while [ -d "/proc/$1" ] && [[ $(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null) != [ZX]* ]]; do
-		sleep 0.5
+		# Under counting to look is time that the run on the one CPU does not have.
+		sleep $((DEMO_COUNTED ? 10 : 1))
 		now=$(grep -c ^token "$2" || true)
 		if [ -z "$loaded" ] && grep -q ^loaded "$2"; then
 			loaded=1
@@ -99,7 +104,7 @@ follow() {
 # What the process needs beside the model: all its memory but page cache, as the run without a limit had it, and
 # some to spare, as it is not the same in every run.
 own_memory() {
-	awk '/^(anon|kernel) / { sum += $2 } END { print sum + 8 * 1024 * 1024 }' /results/dram.end.memory.stat
+	awk '/^(anon|kernel) / { sum += $2 } END { print sum + 8 * 1024 * 1024 }' $out/dram.end.memory.stat
 }
 
 # The daemon imports the model and plans it by its header; all that is here to do is to wait for that.
@@ -115,22 +120,24 @@ start_itmed() {
 		path = "$DEMO_MODEL"
 		$chunk
 	TOML
-	"$DEMO_ITMED" --config /run/itmed.toml >/results/itmed.log 2>&1 &
+	"$DEMO_ITMED" --config /run/itmed.toml >$out/itmed.log 2>&1 &
 	itmed=$!
 	for _ in $(seq 300); do
 		if "$DEMO_ITMECTL" status --json 2>/dev/null | grep -q '"phase": *"planned"'; then
-			say "    itmed: $(grep -o 'plan .*' /results/itmed.log)"
+			say "    itmed: $(grep -o 'plan .*' $out/itmed.log)"
 			return 0
 		fi
 		kill -0 $itmed 2>/dev/null || break
 		sleep 0.2
 	done
 	say "itmed FAILED:"
-	cat /results/itmed.log
+	cat $out/itmed.log
 	return 1
 }
 
 prepare
+mkdir -p $out
+trap 'cp $out/* /results/' EXIT
 
 say "1/3 all in DRAM: ext4, no limit, the whole model cached"
 cat $DEMO_MODEL >/dev/null
@@ -138,7 +145,7 @@ measure dram max max
 
 own=$(own_memory)
 limit=$((own + DEMO_DRAM))
-echo "{\"own\": $own, \"limit\": $limit}" >/results/limit.json
+echo "{\"own\": $own, \"limit\": $limit}" >$out/limit.json
 say "    llama.cpp needs $((own / mib)) MiB beside the model: the others get $((limit / mib)) MiB of DRAM"
 
 say "2/3 stock: ext4, page cache within that limit"

@@ -198,7 +198,7 @@ static bool module_unused(void)
 	       atoi(buf) == 0;
 }
 
-/* Seconds. A child that took most of the memory, and is killed with its test, is that long about it. */
+/* Seconds. A child that took most of the memory, and is killed with its test, takes long. */
 #define GONE_SECS	60
 
 const char *cleanup_after(void)

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DOC: /dev/mdrive, a drive that takes the time of one, for `make bench-model`
+ * DOC: /dev/mdrive, a drive that takes the time of one, for what is measured under
+ * instruction counting: `make bench-model`, and `make demo` with DEMO_COUNTED=1
  *
  * A request is ready @latency_ns after it came; then its bytes pass over the one
  * link at @mbps (10^6 bytes a second), one request after the other. So a request
  * alone takes latency and transfer, and many at once the transfers. Its clock is
  * the guest's, so under instruction counting it is exact.
  *
- * No data is moved: to the CPU it costs what DMA costs it, nothing. Who wants data
- * back puts another drive under those blocks (dm-linear).
+ * To the CPU the data costs what DMA costs it, nothing: either none is moved, and who
+ * wants it back puts another drive under those blocks (dm-linear), or the drive holds
+ * @blob, which the emulator copies from, and can only be read.
  *
  * null_blk does not do for this. Its mbps= is a quantum each 20 ms, within which it
  * is as fast as the CPU: a reader that takes less than the rate on average never
@@ -19,6 +21,7 @@
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/spinlock.h>
+#include "fw_blob.h"
 
 static uint mbps = 700;
 module_param(mbps, uint, 0644);
@@ -30,7 +33,11 @@ MODULE_PARM_DESC(latency_ns, "of each request; change it while idle");
 
 static ulong size_mib = 1024;
 module_param(size_mib, ulong, 0444);
-MODULE_PARM_DESC(size_mib, "of the drive");
+MODULE_PARM_DESC(size_mib, "of the drive, unless it holds a blob");
+
+static char *blob = "";
+module_param(blob, charp, 0444);
+MODULE_PARM_DESC(blob, "what it holds, as QEMU's -fw_cfg names it; without, nothing");
 
 /* As a usual NVMe drive has it. */
 #define QUEUE_DEPTH	256
@@ -44,6 +51,7 @@ MODULE_PARM_DESC(size_mib, "of the drive");
  * @queue: requests under way, by the time they are done
  * @link_free: when the link has passed on all so far, ktime
  * @timer: of the head of @queue
+ * @blob: what it holds; no dma, none
  */
 struct mdrive {
 	struct gendisk *disk;
@@ -53,14 +61,34 @@ struct mdrive {
 	struct list_head queue;
 	ktime_t link_free;
 	struct hrtimer timer;
+	struct fw_blob blob;
 };
 
 struct mdrive_cmd {
 	struct list_head node;
 	ktime_t done;
+	blk_status_t status;
 };
 
 static struct mdrive mdrive;
+
+/* Under @lock. Data may be there before the drive says so: nobody looks. */
+static int move_data(struct mdrive *d, struct request *rq)
+{
+	struct req_iterator iter;
+	struct bio_vec bv;
+	int err;
+
+	if (req_op(rq) != REQ_OP_READ)
+		return -EIO;
+	err = fw_blob_seek(&d->blob, blk_rq_pos(rq) << SECTOR_SHIFT);
+	rq_for_each_bvec(bv, rq, iter) {
+		if (err)
+			break;
+		err = fw_blob_read(&d->blob, page_to_phys(bv.bv_page) + bv.bv_offset, bv.bv_len);
+	}
+	return err;
+}
 
 static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
 {
@@ -75,6 +103,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	d->link_free = ktime_add_ns(d->link_free, div_u64(1000ULL * blk_rq_bytes(bd->rq),
 							  max(1U, READ_ONCE(mbps))));
 	cmd->done = d->link_free;
+	cmd->status = d->blob.dma && move_data(d, bd->rq) ? BLK_STS_IOERR : BLK_STS_OK;
 	first = list_empty(&d->queue);
 	list_add_tail(&cmd->node, &d->queue);
 	if (first)
@@ -101,7 +130,7 @@ static enum hrtimer_restart timer_fn(struct hrtimer *timer)
 	}
 	spin_unlock(&d->lock);
 	list_for_each_entry_safe(cmd, next, &done, node)
-		blk_mq_end_request(blk_mq_rq_from_pdu(cmd), BLK_STS_OK);
+		blk_mq_end_request(blk_mq_rq_from_pdu(cmd), cmd->status);
 	return again;
 }
 
@@ -122,8 +151,15 @@ static int __init mdrive_init(void)
 		.dma_alignment = 3,
 	};
 	struct mdrive *d = &mdrive;
+	u64 size = (u64)size_mib << 20;
 	int err;
 
+	if (*blob) {
+		err = fw_blob_open(&d->blob, blob);
+		if (err)
+			return err;
+		size = d->blob.size;
+	}
 	spin_lock_init(&d->lock);
 	INIT_LIST_HEAD(&d->queue);
 	hrtimer_init(&d->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
@@ -136,7 +172,7 @@ static int __init mdrive_init(void)
 	d->tags.cmd_size = sizeof(struct mdrive_cmd);
 	err = blk_mq_alloc_tag_set(&d->tags);
 	if (err)
-		return err;
+		goto close;
 	d->disk = blk_mq_alloc_disk(&d->tags, &limits, NULL);
 	if (IS_ERR(d->disk)) {
 		err = PTR_ERR(d->disk);
@@ -144,13 +180,16 @@ static int __init mdrive_init(void)
 	}
 	d->disk->fops = &disk_ops;
 	strscpy(d->disk->disk_name, "mdrive", sizeof(d->disk->disk_name));
-	set_capacity(d->disk, (sector_t)size_mib << (20 - SECTOR_SHIFT));
+	set_capacity(d->disk, size >> SECTOR_SHIFT);
+	set_disk_ro(d->disk, *blob);
 	err = add_disk(d->disk);
 	if (!err)
 		return 0;
 	put_disk(d->disk);
 tags:
 	blk_mq_free_tag_set(&d->tags);
+close:
+	fw_blob_close(&d->blob);
 	return err;
 }
 
@@ -160,9 +199,10 @@ static void __exit mdrive_exit(void)
 	put_disk(mdrive.disk);
 	hrtimer_cancel(&mdrive.timer);
 	blk_mq_free_tag_set(&mdrive.tags);
+	fw_blob_close(&mdrive.blob);
 }
 
 module_init(mdrive_init);
 module_exit(mdrive_exit);
-MODULE_DESCRIPTION("A drive that takes the time of one and moves no data");
+MODULE_DESCRIPTION("A drive that takes the time of one");
 MODULE_LICENSE("GPL");
