@@ -45,6 +45,12 @@ static const char *added(int ret)
 	return gone() ?: room();
 }
 
+/* so that its header has to be read */
+static int forget_file(void)
+{
+	return fsync(area) ? -errno : -posix_fadvise(area, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 TEST_F(swap, add_file)
 {
 	ASSERT_EQ(0, written_open("dram=16M"));
@@ -54,7 +60,7 @@ TEST_F(swap, add_file)
 		.must = ON(SLAB) | ON(PAGES) | IO,
 		/* what the file system below could not look up is a hole, or not known */
 		.may = { EINVAL, EOPNOTSUPP },
-		.run = add_area, .after = added,
+		.before = forget_file, .run = add_area, .after = added,
 	}));
 }
 
@@ -69,7 +75,7 @@ static const char *added_device(int ret)
 	return what;
 }
 
-/* so that its header has to be read */
+/* likewise */
 static int forget_device(void)
 {
 	return ioctl(area, BLKFLSBUF) ? -errno : 0;
@@ -315,7 +321,10 @@ static const char *overflow(enum fault kind, uint32_t n, unsigned int percent)
 		return "the budget cannot be raised";
 	if (size > AT && check_read(file, AT, size - AT, 2))
 		return "wrong content";
-	return swap_undone() ?: tier_set(DRAM, 16 * MIB) ? "nor lowered again" : NULL;
+	if (ftruncate(file, 0))
+		return "it cannot be cut off";
+	/* before the room is looked at, of which this is a part */
+	return tier_set(DRAM, 16 * MIB) ? "nor lowered again" : swap_undone();
 }
 
 TEST_F(swap, overflow)

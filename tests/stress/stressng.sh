@@ -13,7 +13,8 @@ secs=12
 export ITME_SECONDS=$secs ITME_NO_KILLS=1
 count=0
 failed=0
-work=${ITME_LOWER_DIR:-/tmp}/t.stress-ng
+# Not t.*: those the actors remove, when they clean up.
+work=${ITME_LOWER_DIR:-/tmp}/stress-ng
 mkdir -p "$work"
 
 # round NAME ACTOR...: `stress` prints its own results; here it is one of ours.
