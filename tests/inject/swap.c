@@ -321,7 +321,7 @@ static const char *overflow(enum fault kind, uint32_t n, unsigned int percent)
 		return "the budget cannot be raised";
 	if (size > AT && check_read(file, AT, size - AT, 2))
 		return "wrong content";
-	if (ftruncate(file, 0))
+	if (ftruncate(file, BASE))
 		return "it cannot be cut off";
 	/* before the room is looked at, of which this is a part */
 	return tier_set(DRAM, 16 * MIB) ? "nor lowered again" : swap_undone();
